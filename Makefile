@@ -1,0 +1,77 @@
+# Everything here needs python3 and make; each target sets up what it needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheels only, every one of them checked against the hash in the lock.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+
+export HOST PORT
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatrix needs Python 3.11 or newer; `make PYTHON=python3.12 ...` picks another one")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	@echo "Installing the locked packages into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt pyproject.toml $(VENV)/.runtime
+	@echo "Installing the locked development packages into $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.development ## Make .venv with the locked packages; fast when nothing changed
+
+.PHONY: run
+run: $(VENV)/.runtime ## Gateway with the embedded Bedrock simulator on http://127.0.0.1:3000 (PORT=4000 for another port)
+	@exec $(BIN)/python -m gateway serve --simulate
+
+.PHONY: test
+test: install ## Every test that needs only Python; under three minutes
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: install ## make test with a coverage report
+	@$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+.PHONY: format
+format: install ## Format and mend what ruff can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: install ## ruff format check, ruff, mypy, import order
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: check
+check: lint test ## lint and test: what every commit must pass
+
+.PHONY: e2e
+e2e: install ## The real Claude Code from npm against `serve` and the simulator (needs node and npm)
+	@$(BIN)/python -m pytest tests/e2e --override-ini=norecursedirs= --timeout=180 $(PYTEST_ARGS)
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" $(LOCK_ARGS) pyproject.toml
+
+.PHONY: lock
+lock: install ## Write the lock files anew (LOCK_ARGS=--upgrade for newer versions)
+	@$(UV_COMPILE) --output-file requirements.txt
+	@$(UV_COMPILE) --constraint requirements.txt --group dev --output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and downloads
+	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov .import_linter_cache

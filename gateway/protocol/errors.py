@@ -1,0 +1,92 @@
+"""What a caller can be told: Anthropic's error types, and Bedrock's exceptions translated to them.
+
+The error types and statuses are those of https://docs.claude.com/en/api/errors. The wording of some messages is part
+of the protocol: Claude Code compacts, lowers `max_tokens` or drops thinking blocks when it recognises a sentence.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import orjson
+
+
+class GatewayError(Exception):
+    """An answer that is not the model's. Raised anywhere, turned into bytes by `middleware.py` or `streaming.py`."""
+
+    type: ClassVar[str] = "api_error"
+    usual_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status or self.usual_status
+        self.headers: dict[str, str] = dict(headers or {})
+
+
+class InvalidRequest(GatewayError):
+    type = "invalid_request_error"
+    usual_status = 400
+
+
+class Unauthenticated(GatewayError):
+    type = "authentication_error"
+    usual_status = 401
+
+
+class BillingProblem(GatewayError):
+    type = "billing_error"
+    usual_status = 402
+
+
+class PermissionDenied(GatewayError):
+    type = "permission_error"
+    usual_status = 403
+
+
+class NotFound(GatewayError):
+    type = "not_found_error"
+    usual_status = 404
+
+
+class RequestTooLarge(GatewayError):
+    type = "request_too_large"
+    usual_status = 413
+
+
+class RateLimited(GatewayError):
+    type = "rate_limit_error"
+    usual_status = 429
+
+
+class ApiError(GatewayError):
+    type = "api_error"
+    usual_status = 500
+
+
+class UpstreamProtocolError(ApiError):
+    """Upstream broke its protocol, or ended without `messageStop`: the answer is not whole."""
+
+
+class UpstreamTimeout(GatewayError):
+    type = "timeout_error"
+    usual_status = 504
+
+
+class Overloaded(GatewayError):
+    type = "overloaded_error"
+    usual_status = 529
+
+
+def error_body(error: GatewayError, request_id: str) -> dict[str, Any]:
+    """The JSON of an error, the same before and inside a stream."""
+    return {"type": "error", "error": {"type": error.type, "message": error.message}, "request_id": request_id}
+
+
+def encode_error(error: GatewayError, request_id: str) -> bytes:
+    return orjson.dumps(error_body(error, request_id))
+
+
+OWN_CREDENTIALS: Final = (
+    "The gateway's own AWS credentials were refused ({name}). This is not about your API key: whoever runs the gateway "
+    "has to renew the credentials or the role it runs with."
+)

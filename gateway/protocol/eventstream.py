@@ -1,0 +1,166 @@
+"""`application/vnd.amazon.eventstream` frames, both ways.
+
+A frame is `total_length u32 | headers_length u32 | prelude_crc u32 | headers | payload | message_crc u32`, big endian,
+with zlib's CRC-32. Both checksums are checked, so no flipped bit is ever delivered. botocore's own buffer copies the
+rest of a chunk for every frame in it; this decoder walks over a chunk once.
+Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html and botocore's `eventstream.py`.
+"""
+
+import struct
+from typing import Final, NamedTuple
+from zlib import crc32
+
+PRELUDE_BYTES: Final = 12
+MESSAGE_CRC_BYTES: Final = 4
+FRAME_OVERHEAD_BYTES: Final = PRELUDE_BYTES + MESSAGE_CRC_BYTES
+# botocore's limits (`eventstream.py`): anything beyond is a corrupt length, not a long frame.
+MAX_HEADERS_BYTES: Final = 128 * 1024
+MAX_PAYLOAD_BYTES: Final = 24 * 1024 * 1024
+MAX_FRAME_BYTES: Final = FRAME_OVERHEAD_BYTES + MAX_HEADERS_BYTES + MAX_PAYLOAD_BYTES
+# Bedrock sends about a dozen different header blocks; the bound keeps a hostile upstream from filling the memory.
+MAX_CACHED_HEADERS: Final = 64
+HEADERS_WORTH_CACHING_BYTES: Final = 256
+
+STRING_HEADER: Final = 7
+BYTES_HEADER: Final = 6
+# Length of the value by header type: true, false, byte, short, int, long, (6 and 7 carry their length), timestamp, UUID.
+FIXED_HEADER_BYTES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
+
+_PRELUDE: Final = struct.Struct(">III")
+_LENGTHS: Final = struct.Struct(">II")
+_U32: Final = struct.Struct(">I")
+_U16: Final = struct.Struct(">H")
+
+
+class FrameError(Exception):
+    """The bytes are not an event stream, or were damaged on the way. Nothing after this point can be trusted."""
+
+
+class Frame(NamedTuple):
+    """One message: `headers` are its string headers, names with their colon (`:event-type`); `payload` is raw JSON."""
+
+    headers: dict[str, str]
+    payload: bytes
+
+
+class FrameDecoder:
+    """Bytes as they come from the wire, in pieces of any size, to whole frames.
+
+    `feed` returns the frames that a piece completes. On damage it returns those before it and raises at the next call
+    of `feed` or `finish`, so that what came before the damage is never lost.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._damage: FrameError | None = None
+        self._headers: dict[bytes, dict[str, str]] = {}
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        if self._damage is not None:
+            raise self._damage
+        buffer = self._rest + chunk if self._rest else chunk
+        frames: list[Frame] = []
+        start, end = 0, len(buffer)
+        try:
+            while end - start >= PRELUDE_BYTES:
+                total_bytes = self._checked_length(buffer, start)
+                if end - start < total_bytes:
+                    break
+                frames.append(self._decode(buffer, start, total_bytes))
+                start += total_bytes
+        except FrameError as damage:
+            self._damage = damage
+            self._rest = b""
+            if not frames:
+                raise
+            return frames
+        self._rest = buffer[start:] if start < end else b""
+        return frames
+
+    def finish(self) -> None:
+        """The body has ended. Raises `FrameError` if it ended inside a frame."""
+        if self._damage is not None:
+            raise self._damage
+        if self._rest:
+            raise FrameError(f"the stream ended inside a frame, after {len(self._rest)} of its bytes")
+
+    @staticmethod
+    def _checked_length(buffer: bytes, start: int) -> int:
+        total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack_from(buffer, start)
+        if crc32(buffer[start : start + 8]) != prelude_crc:
+            raise FrameError("the checksum of a frame's prelude does not match")
+        if headers_bytes > MAX_HEADERS_BYTES or total_bytes > MAX_FRAME_BYTES:
+            raise FrameError(f"a frame announces {total_bytes} bytes ({headers_bytes} of headers), more than the limit")
+        if total_bytes < headers_bytes + FRAME_OVERHEAD_BYTES:
+            raise FrameError(f"a frame announces {total_bytes} bytes, too few for its headers")
+        return int(total_bytes)
+
+    def _decode(self, buffer: bytes, start: int, total_bytes: int) -> Frame:
+        crc_at = start + total_bytes - MESSAGE_CRC_BYTES
+        if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:
+            raise FrameError("the checksum of a frame does not match")
+        headers_at = start + PRELUDE_BYTES
+        payload_at = headers_at + _U32.unpack_from(buffer, start + 4)[0]
+        raw_headers = buffer[headers_at:payload_at]
+        headers = self._headers.get(raw_headers)
+        if headers is None:
+            headers = decode_headers(raw_headers)
+            if len(self._headers) < MAX_CACHED_HEADERS and len(raw_headers) <= HEADERS_WORTH_CACHING_BYTES:
+                self._headers[raw_headers] = headers
+        return Frame(headers, buffer[payload_at:crc_at])
+
+
+def decode_headers(raw: bytes) -> dict[str, str]:
+    """The string headers; those of other types are checked and passed over. Raises `FrameError`."""
+    headers: dict[str, str] = {}
+    at = 0
+    try:
+        while at < len(raw):
+            name_end = at + 1 + raw[at]
+            name = raw[at + 1 : name_end].decode()
+            kind = raw[name_end]
+            value_at, value_bytes = _value_span(raw, name_end + 1, kind)
+            at = value_at + value_bytes
+            if at > len(raw):
+                raise FrameError("a frame header is longer than the frame's headers")
+            if name in headers:
+                raise FrameError("a frame header stands twice")
+            if kind == STRING_HEADER:
+                headers[name] = raw[value_at:at].decode()
+    except (IndexError, KeyError, struct.error, UnicodeDecodeError) as error:
+        raise FrameError("the headers of a frame are broken") from error
+    return headers
+
+
+def _value_span(raw: bytes, at: int, kind: int) -> tuple[int, int]:
+    if kind in (STRING_HEADER, BYTES_HEADER):
+        return at + 2, _U16.unpack_from(raw, at)[0]
+    return at, FIXED_HEADER_BYTES[kind]
+
+
+def encode_headers(headers: dict[str, str]) -> bytes:
+    """String headers only: Bedrock sends no others."""
+    parts = []
+    for name, value in headers.items():
+        raw_name, raw_value = name.encode(), value.encode()
+        parts += [bytes((len(raw_name),)), raw_name, bytes((STRING_HEADER,)), _U16.pack(len(raw_value)), raw_value]
+    return b"".join(parts)
+
+
+def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
+    raw_headers = encode_headers(headers)
+    lengths = _LENGTHS.pack(len(raw_headers) + len(payload) + FRAME_OVERHEAD_BYTES, len(raw_headers))
+    message = b"".join((lengths, _U32.pack(crc32(lengths)), raw_headers, payload))
+    return message + _U32.pack(crc32(message))
+
+
+def encode_event(event_type: str, payload: bytes) -> bytes:
+    """A frame as Bedrock sends an event."""
+    headers = {":event-type": event_type, ":content-type": "application/json", ":message-type": "event"}
+    return encode_frame(headers, payload)
+
+
+def encode_exception(exception_type: str, payload: bytes) -> bytes:
+    """A frame as Bedrock sends a modelled exception inside a stream; the type starts in lower case."""
+    headers = {":exception-type": exception_type, ":content-type": "application/json", ":message-type": "exception"}
+    return encode_frame(headers, payload)

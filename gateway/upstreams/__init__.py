@@ -1,0 +1,1 @@
+"""Who answers a request. `bedrock.py` is the aiobotocore client."""
