@@ -1,1 +1,1 @@
-"""One module per command of the command line; each has `add_arguments(parser)` and `run(arguments) -> int` (the exit code)."""
+"""One module for each command; each has `add_arguments(parser)` and `run(arguments) -> int`, the exit code."""

@@ -1,11 +1,10 @@
-"""What a caller can be told: Anthropic's error types, and Bedrock's exceptions translated to them.
+"""What a caller can be told: Anthropic's error types, each with its usual HTTP status.
 
-The error types and statuses are those of https://docs.claude.com/en/api/errors. The wording of some messages is part
-of the protocol: Claude Code compacts, lowers `max_tokens` or drops thinking blocks when it recognises a sentence.
+Source: https://docs.claude.com/en/api/errors. How Bedrock's exceptions become these stands in `bedrock_errors.py`.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import orjson
 
@@ -84,9 +83,3 @@ def error_body(error: GatewayError, request_id: str) -> dict[str, Any]:
 
 def encode_error(error: GatewayError, request_id: str) -> bytes:
     return orjson.dumps(error_body(error, request_id))
-
-
-OWN_CREDENTIALS: Final = (
-    "The gateway's own AWS credentials were refused ({name}). This is not about your API key: whoever runs the gateway "
-    "has to renew the credentials or the role it runs with."
-)

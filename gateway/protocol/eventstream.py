@@ -23,7 +23,7 @@ HEADERS_WORTH_CACHING_BYTES: Final = 256
 
 STRING_HEADER: Final = 7
 BYTES_HEADER: Final = 6
-# Length of the value by header type: true, false, byte, short, int, long, (6 and 7 carry their length), timestamp, UUID.
+# Bytes of a value by header type: true, false, byte, short, int, long, timestamp, UUID. 6 and 7 carry their length.
 FIXED_HEADER_BYTES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 
 _PRELUDE: Final = struct.Struct(">III")
@@ -51,38 +51,54 @@ class FrameDecoder:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        # What has come of a frame that is not whole yet, and how many bytes it takes before another look is worth it:
+        # joining at every piece would cost quadratic time on a long frame.
+        self._pieces: list[bytes] = []
+        self._pending_bytes = 0
+        self._needed_bytes = PRELUDE_BYTES
         self._damage: FrameError | None = None
         self._headers: dict[bytes, dict[str, str]] = {}
 
     def feed(self, chunk: bytes) -> list[Frame]:
         if self._damage is not None:
             raise self._damage
-        buffer = self._rest + chunk if self._rest else chunk
+        self._pending_bytes += len(chunk)
+        if self._pending_bytes < self._needed_bytes:
+            self._pieces.append(chunk)
+            return []
+        buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
         frames: list[Frame] = []
-        start, end = 0, len(buffer)
         try:
-            while end - start >= PRELUDE_BYTES:
-                total_bytes = self._checked_length(buffer, start)
-                if end - start < total_bytes:
-                    break
-                frames.append(self._decode(buffer, start, total_bytes))
-                start += total_bytes
+            self._keep(buffer, self._decode_whole(buffer, frames))
         except FrameError as damage:
             self._damage = damage
-            self._rest = b""
             if not frames:
                 raise
-            return frames
-        self._rest = buffer[start:] if start < end else b""
         return frames
+
+    def _decode_whole(self, buffer: bytes, frames: list[Frame]) -> int:
+        """Appends the whole frames in `buffer`; the place where the next one begins."""
+        start, end = 0, len(buffer)
+        self._needed_bytes = PRELUDE_BYTES
+        while end - start >= PRELUDE_BYTES:
+            total_bytes = self._checked_length(buffer, start)
+            if end - start < total_bytes:
+                self._needed_bytes = total_bytes
+                break
+            frames.append(self._decode(buffer, start, total_bytes))
+            start += total_bytes
+        return start
+
+    def _keep(self, buffer: bytes, start: int) -> None:
+        self._pending_bytes = len(buffer) - start
+        self._pieces = [buffer[start:]] if self._pending_bytes else []
 
     def finish(self) -> None:
         """The body has ended. Raises `FrameError` if it ended inside a frame."""
         if self._damage is not None:
             raise self._damage
-        if self._rest:
-            raise FrameError(f"the stream ended inside a frame, after {len(self._rest)} of its bytes")
+        if self._pending_bytes:
+            raise FrameError(f"the stream ended inside a frame, after {self._pending_bytes} of its bytes")
 
     @staticmethod
     def _checked_length(buffer: bytes, start: int) -> int:

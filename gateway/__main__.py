@@ -1,0 +1,36 @@
+"""The command line: `python -m gateway COMMAND`, or `chatrix COMMAND`.
+
+A command's module is loaded when the command is called: `serve` must not wait for what `simulate` needs.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final
+
+from gateway import __version__
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "run the gateway in the foreground",
+    "simulate": "run the Bedrock simulator alone",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="chatrix", description="Claude Code, and every other client of the Messages API, on Amazon Bedrock."
+    )
+    parser.add_argument("--version", action="version", version=f"chatrix {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in words[:1]:
+            import_module(f"gateway.commands.{name}").add_arguments(command)
+    chosen = parser.parse_args(words)
+    return int(import_module(f"gateway.commands.{chosen.command}").run(chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

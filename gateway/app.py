@@ -1,0 +1,59 @@
+"""The application: what lives as long as the process, and how it is served."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiobotocore.session import get_session
+from aiohttp import web
+
+from gateway.access import Admission, gatekeeper_for
+from gateway.handlers import ADMISSION, BEDROCK, GATEKEEPER, SETTINGS, dispatch
+from gateway.logs import make_logger
+from gateway.middleware import LOGGER, request_boundary
+from gateway.secret_store import secrets_manager_config
+from gateway.settings import Settings
+from gateway.upstreams.bedrock import open_bedrock
+
+# Headers of Claude Code are short; one line of 8 KiB leaves room for what sits in front of us.
+MAX_HEADER_BYTES: Final = 16 * 1024
+
+
+def build_app(settings: Settings) -> web.Application:
+    app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[request_boundary])
+    app[SETTINGS] = settings
+    app[LOGGER] = make_logger(settings.log_level)
+    app[ADMISSION] = Admission(settings.max_streams)
+    app.cleanup_ctx.append(aws_clients)
+    app.router.add_route("*", "/{path:.*}", dispatch)
+    return app
+
+
+async def aws_clients(app: web.Application) -> AsyncIterator[None]:
+    """Both clients, made at start so that no request waits for them; making them calls nobody."""
+    settings = app[SETTINGS]
+    session = get_session()
+    async with (
+        open_bedrock(session, settings) as bedrock,
+        session.create_client(
+            "secretsmanager", region_name=settings.region, config=secrets_manager_config(settings)
+        ) as secrets_manager,
+    ):
+        app[BEDROCK] = bedrock
+        app[GATEKEEPER] = gatekeeper_for(settings, secrets_manager)
+        yield
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """The runner that `serve` uses, and every test that is about connections."""
+    settings = app[SETTINGS]
+    return web.AppRunner(
+        app,
+        # Off by default since aiohttp 3.7: without it the model would go on, and be billed, after its reader has left.
+        handler_cancellation=True,
+        # A compressed body is refused, never inflated: no bombs.
+        auto_decompress=False,
+        keepalive_timeout=settings.keepalive_seconds,
+        shutdown_timeout=settings.grace_seconds,
+        access_log=None,
+        max_field_size=MAX_HEADER_BYTES,
+    )

@@ -1,0 +1,135 @@
+"""`serve`: the gateway in the foreground, until SIGTERM or Ctrl-C.
+
+With `--simulate` a Bedrock simulator runs in the same process and the AWS variables point at it, so that the path of a
+request is the same as in production.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from gateway import __version__
+from gateway.app import build_app, make_runner
+from gateway.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from gateway.simulator import Simulator
+
+USAGE_ERROR: Final = 2
+CANNOT_LISTEN: Final = 1
+# At the keyboard nobody wants to wait for streams to end; SIGTERM, which a platform sends, gives them their time.
+INTERRUPT_GRACE_SECONDS: Final = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--simulate", action="store_true", help="answer from the embedded Bedrock simulator: no AWS account, no cost"
+    )
+    parser.add_argument(
+        "--tokens-per-second",
+        type=float,
+        default=60.0,
+        metavar="N",
+        help="how fast the simulator talks (default 60; 0: as fast as it can)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        settings = Settings.from_env(os.environ)
+        return asyncio.run(_serve(settings, arguments))
+    except SettingsError as error:
+        print(f"chatrix: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    if not arguments.simulate:
+        return await _serve_until_stopped(settings, None)
+    from gateway.simulator import SimulatorOptions, open_simulator
+
+    options = SimulatorOptions(tokens_per_second=arguments.tokens_per_second, secret_name=settings.secret_name)
+    async with open_simulator(options) as simulator:
+        point_aws_at(simulator)
+        return await _serve_until_stopped(settings, simulator)
+
+
+async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None") -> int:
+    stopped, signals = asyncio.Event(), []
+
+    def stop(number: signal.Signals) -> None:
+        signals.append(number)
+        stopped.set()
+        if len(signals) > 1:
+            os._exit(128 + number)  # asked twice: do not wait for anything
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    runner = make_runner(build_app(settings))
+    try:
+        async with listening(runner, settings) as port:
+            announce(settings, port, simulator)
+            await stopped.wait()
+            if signals[0] == signal.SIGINT:
+                runner.shutdown_timeout = INTERRUPT_GRACE_SECONDS
+    except OSError as error:
+        print(
+            f"chatrix: cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Another port: PORT=4000 make run",
+            file=sys.stderr,
+        )
+        return CANNOT_LISTEN
+    return 0
+
+
+@asynccontextmanager
+async def listening(runner: web.AppRunner, settings: Settings) -> AsyncIterator[int]:
+    """The port it listens on, which is another than `settings.port` when that is 0."""
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+def point_aws_at(simulator: "Simulator") -> None:
+    """Before any client is made: the endpoints of the simulator, and credentials that are worth nothing elsewhere."""
+    os.environ |= {
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator.url,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": simulator.url,
+        "AWS_ACCESS_KEY_ID": "simulated",
+        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY", ""), "127.0.0.1"))),
+    }
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"):
+        os.environ.pop(name, None)
+
+
+def announce(settings: Settings, port: int, simulator: "Simulator | None") -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    if simulator is None:
+        print(f"chatrix {__version__} on {url}, answered by Amazon Bedrock in {settings.region}", flush=True)
+        return
+    from gateway.simulator import LOCAL_API_KEY
+
+    print(
+        f"chatrix {__version__} on {url}, answered by the embedded Bedrock simulator (no AWS account, no cost)\n\n"
+        "In a second terminal:\n\n"
+        f"    export ANTHROPIC_BASE_URL={url}\n"
+        f"    export ANTHROPIC_AUTH_TOKEN={LOCAL_API_KEY}\n"
+        "    claude\n\n"
+        "Ctrl-C ends it.\n",
+        flush=True,
+    )

@@ -1,0 +1,121 @@
+"""JSON lines on standard output, by Powertools' Logger: one for each request, and few others.
+
+Powertools' other ways of adding fields (`append_keys`, its context manager) mix up concurrent requests under asyncio;
+`thread_safe_append_keys` keeps them in context variables. Those live as long as the connection's task, which serves
+many requests, so `write_access_line` clears what it set.
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+
+from gateway.protocol.errors import ApiError, GatewayError
+from gateway.protocol.usage import Usage
+
+INTERNAL_ERROR: Final = "The gateway failed to answer; its log has the details under the request id."
+
+
+def make_logger(level: str) -> Logger:
+    """The application's logger. Its records carry no prompts and no keys at any level.
+
+    Modules that use the standard library's logging (`gateway.*`) write the same kind of line.
+    """
+    logger = Logger(service="chatrix", level=level, use_rfc3339=True, utc=True)
+    plain = logging.getLogger("gateway")
+    plain.handlers = list(logger.handlers)
+    plain.setLevel(level)
+    plain.propagate = False
+    return logger
+
+
+@dataclass(slots=True)
+class AccessLine:
+    """What is written about one request when it ends. Filled in along the way by whoever knows."""
+
+    request_id: str
+    method: str
+    path: str
+    started: float = field(default_factory=time.monotonic)
+    status: int = 0
+    caller: str | None = None
+    model: str | None = None
+    model_id: str | None = None
+    streamed: bool | None = None
+    upstream_request_id: str | None = None
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    first_event_ms: float | None = None
+    dropped: tuple[str, ...] = ()
+    approximated: tuple[str, ...] = ()
+    unknown_events: int = 0
+    error_type: str | None = None
+    error_message: str | None = None
+    session_id: str | None = None
+    trace: list[str] | None = None
+
+    def first_event(self) -> None:
+        """Called at the first byte of the answer; later calls change nothing."""
+        if self.first_event_ms is None:
+            self.first_event_ms = self._elapsed_ms()
+
+    def note_failure(self, failure: Exception) -> GatewayError:
+        """What to answer: the failure itself if it was meant for the caller, otherwise a plain 500.
+
+        Of the latter the log gets the type and the places, not the message: that may quote the conversation.
+        """
+        if isinstance(failure, GatewayError):
+            error = failure
+        else:
+            error = ApiError(INTERNAL_ERROR)
+            self.trace = [type(failure).__name__, *traceback.format_tb(failure.__traceback__)]
+        self.error_type, self.error_message = error.type, error.message
+        return error
+
+    def fields(self) -> dict[str, Any]:
+        """Without the fields nobody filled in."""
+        usage = self.usage
+        values = {
+            "request_id": self.request_id,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "caller": self.caller,
+            "session_id": self.session_id,
+            "model": self.model,
+            "model_id": self.model_id,
+            "streamed": self.streamed,
+            "stop_reason": self.stop_reason,
+            "input_tokens": usage and usage.input,
+            "output_tokens": usage and usage.output,
+            "cache_read_tokens": usage and usage.cache_read,
+            "cache_write_tokens": usage and usage.cache_write,
+            "first_event_ms": self.first_event_ms,
+            "total_ms": self._elapsed_ms(),
+            "dropped": list(self.dropped) or None,
+            "approximated": list(self.approximated) or None,
+            "unknown_events": self.unknown_events or None,
+            "upstream_request_id": self.upstream_request_id,
+            "error_type": self.error_type,
+            "error_message": self.error_message,
+            "trace": self.trace,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _elapsed_ms(self) -> float:
+        return round((time.monotonic() - self.started) * 1000, 1)
+
+
+def write_access_line(logger: Logger, line: AccessLine) -> None:
+    fields = line.fields()
+    logger.thread_safe_append_keys(**fields)
+    try:
+        if line.trace:
+            logger.error("request")
+        else:
+            logger.info("request")
+    finally:
+        logger.thread_safe_remove_keys(list(fields))

@@ -1,0 +1,76 @@
+"""Around every request: its id, its errors as Anthropic's JSON, its one access line."""
+
+from collections.abc import Awaitable, Callable
+from secrets import token_hex
+from typing import Final
+
+from aiohttp import web
+from aws_lambda_powertools import Logger
+
+from gateway.logs import AccessLine, write_access_line
+from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, RequestTooLarge, encode_error
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LINE: Final = web.RequestKey("line", AccessLine)
+LOGGER: Final = web.AppKey("logger", Logger)
+
+REQUEST_ID_BYTES: Final = 12
+# nginx's name for it; nobody receives it, the log does.
+CLIENT_GONE: Final = 499
+# Asked every few seconds by load balancers; a line each would bury the others.
+UNLOGGED_PATHS: Final = frozenset({"/health", "/ready"})
+MAX_LOGGED_PATH: Final = 200
+
+
+@web.middleware
+async def request_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+    line = AccessLine(
+        request_id=f"req_{token_hex(REQUEST_ID_BYTES)}", method=request.method, path=request.path[:MAX_LOGGED_PATH]
+    )
+    request[LINE] = line
+    try:
+        response = await _answer(request, handler, line)
+        line.status = response.status
+    except BaseException:
+        # The client has gone, or the process ends: there is nobody to answer.
+        line.status = CLIENT_GONE
+        raise
+    else:
+        return response
+    finally:
+        if request.path not in UNLOGGED_PATHS:
+            write_access_line(request.app[LOGGER], line)
+
+
+async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as refusal:
+        return error_response(from_aiohttp(refusal), line)
+    except ConnectionError:
+        raise
+    except Exception as failure:  # noqa: BLE001  # the last resort before the first byte
+        return error_response(line.note_failure(failure), line)
+    if not response.prepared:
+        response.headers["request-id"] = line.request_id
+    return response
+
+
+def error_response(error: GatewayError, line: AccessLine) -> web.Response:
+    line.error_type, line.error_message = error.type, error.message
+    return web.Response(
+        status=error.status,
+        body=encode_error(error, line.request_id),
+        content_type="application/json",
+        headers={"request-id": line.request_id, **error.headers},
+    )
+
+
+def from_aiohttp(refusal: web.HTTPException) -> GatewayError:
+    """aiohttp's own refusals, in our words: its texts are HTML-minded."""
+    if refusal.status == RequestTooLarge.usual_status:
+        return RequestTooLarge("The request body is larger than the gateway accepts.")
+    if refusal.status == NotFound.usual_status:
+        return NotFound("There is nothing at this path.")
+    return InvalidRequest(f"The request was refused: {refusal.reason}.", status=refusal.status)

@@ -1,0 +1,164 @@
+"""Events to the client: the only place with a task.
+
+The status line waits for Bedrock's first frame, so that a throttle is a 429 and not a broken 200; but not for ever,
+because clients abandon a silent connection. So one task watches the clock next to the one that relays: it commits to
+200 when the first frame is late, and pings in every silence. Bedrock itself sends no pings.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from aiohttp import web
+
+from gateway.logs import AccessLine
+from gateway.protocol import sse
+from gateway.protocol.accumulate import MessageAccumulator
+from gateway.protocol.errors import encode_error
+from gateway.protocol.eventstream import Frame
+from gateway.protocol.from_converse import StreamTranslator
+from gateway.settings import Settings
+from gateway.upstreams.bedrock import BedrockStream
+
+STREAM_HEADERS: Final[Mapping[str, str]] = {
+    "content-type": sse.CONTENT_TYPE,
+    "cache-control": "no-cache",
+    # nginx would otherwise gather the events into blocks.
+    "x-accel-buffering": "no",
+}
+Upstream = AbstractAsyncContextManager[BedrockStream]
+
+
+class EventWriter:
+    """The client's side of one stream. The status line goes out with the first event."""
+
+    def __init__(self, request: web.Request, headers: Mapping[str, str], line: AccessLine) -> None:
+        self._request = request
+        self._response = web.StreamResponse(headers={**STREAM_HEADERS, **headers})
+        self._line = line
+        self._commit_lock = asyncio.Lock()
+        self._last_write = 0.0
+
+    @property
+    def committed(self) -> bool:
+        return self._response.prepared
+
+    @property
+    def response(self) -> web.StreamResponse:
+        return self._response
+
+    def quiet_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self._last_write
+
+    async def write(self, events: bytes) -> None:
+        """Whole events only, so that a ping of the other task never lands inside one."""
+        await self._commit()
+        self._last_write = asyncio.get_running_loop().time()
+        await self._response.write(events)
+
+    async def end(self) -> None:
+        await self._response.write_eof()
+
+    async def _commit(self) -> None:
+        async with self._commit_lock:
+            if not self._response.prepared:
+                self._line.first_event()
+                self._line.status = 200
+                await self._response.prepare(self._request)
+
+
+async def stream_reply(
+    request: web.Request,
+    upstream: Upstream,
+    translator: StreamTranslator,
+    headers: Mapping[str, str],
+    line: AccessLine,
+    settings: Settings,
+) -> web.StreamResponse:
+    """Relay one answer. Raises `GatewayError` as long as no byte has gone out; after that the error is an event."""
+    writer = EventWriter(request, headers, line)
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as tasks:
+        pings = tasks.create_task(_fill_silence(writer, settings))
+        try:
+            await _relay(upstream, translator, writer, line)
+        except Exception as error:  # noqa: BLE001  # the last resort; answered below, once the pings have ended
+            failure = error
+        finally:
+            pings.cancel()
+    if failure is not None:
+        if isinstance(failure, ConnectionError) or not writer.committed:
+            raise failure
+        await _write_error(writer, failure, line)
+    await writer.end()
+    return writer.response
+
+
+async def whole_reply(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
+    """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
+    accumulator = MessageAccumulator()
+    try:
+        async with upstream as stream:
+            line.upstream_request_id = stream.request_id
+            async for frames in stream:
+                line.first_event()
+                for frame in frames:
+                    accumulator.feed(translator.feed(frame))
+                if translator.done:
+                    break
+        accumulator.feed(translator.finish())
+    finally:
+        _note(translator, line)
+    return accumulator.encode()
+
+
+async def _relay(upstream: Upstream, translator: StreamTranslator, writer: EventWriter, line: AccessLine) -> None:
+    try:
+        async with upstream as stream:
+            line.upstream_request_id = stream.request_id
+            async for frames in stream:
+                await _write_translated(frames, translator, writer)
+                if translator.done:
+                    break
+        if events := translator.finish():
+            await writer.write(events)
+    finally:
+        _note(translator, line)
+
+
+async def _write_translated(frames: list[Frame], translator: StreamTranslator, writer: EventWriter) -> None:
+    """One read gives one write. What came before a broken frame is the caller's, and goes out before the error."""
+    events: list[bytes] = []
+    try:
+        for frame in frames:
+            events.append(translator.feed(frame))  # noqa: PERF401  # what was fed before a bad frame must be kept
+    finally:
+        if written := b"".join(events):
+            await writer.write(written)
+
+
+async def _fill_silence(writer: EventWriter, settings: Settings) -> None:
+    try:
+        await asyncio.sleep(settings.commit_seconds)
+        while True:
+            wait_seconds = settings.ping_seconds - writer.quiet_seconds() if writer.committed else 0
+            if wait_seconds > 0:
+                await asyncio.sleep(wait_seconds)
+            else:
+                await writer.write(sse.PING)
+    except ConnectionError:
+        # The client has gone; the server cancels the handler, and with it the relay.
+        return
+
+
+async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine) -> None:
+    """One `error` event, and the body then ends as it should: behind Lambda's adapter a broken body turns into text."""
+    error = line.note_failure(failure)
+    await writer.write(b"event: error\ndata: %b\n\n" % encode_error(error, line.request_id))
+
+
+def _note(translator: StreamTranslator, line: AccessLine) -> None:
+    line.stop_reason = translator.stop_reason
+    line.usage = translator.usage
+    line.unknown_events = translator.unknown_events

@@ -1,0 +1,251 @@
+"""Bedrock Runtime through aiobotocore's client, with our own bytes in both directions.
+
+aiobotocore does credentials, endpoint rules, SigV4 and the connection pool. The request body is ours, put in before it
+is signed (`before-call`): images stay the base64 the caller sent, and nothing is validated or serialised twice. The
+response is taken as it comes (`before-parse`) and read by our own frame decoder, which shows members that botocore's
+model does not know, and checks every byte.
+
+Whoever leaves `converse_stream`, however, closes the connection: a task that is merely cancelled would leave Bedrock
+generating, and billing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol
+
+import aiohttp
+import orjson
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotocoreConnectionError,
+)
+
+from gateway.protocol.bedrock_errors import from_bedrock, own_credentials
+from gateway.protocol.errors import ApiError, GatewayError, Overloaded, UpstreamProtocolError, UpstreamTimeout
+from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
+from gateway.settings import Settings
+
+EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
+# After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
+DRAIN_SECONDS: Final = 1.0
+CREDENTIALS_MISSING: Final = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+    SSOError,
+)
+# Ours, travelling through botocore: taken out of the parameters before they are serialised.
+BODY_PARAMETER: Final = "chatrixBody"
+
+
+class RedirectRefused(Exception):
+    """Bedrock never redirects. Following would post the prompt, and the signature, to another host."""
+
+
+class NoRedirects(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no type information
+    """aiobotocore's HTTP session, which otherwise follows redirects. `_get_session` is private; a test guards it."""
+
+    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
+        session: aiohttp.ClientSession = await super()._get_session(proxy_url)
+        if not session.trace_configs:
+            session.trace_configs.append(_refuse_redirects())
+        return session
+
+
+def _refuse_redirects() -> aiohttp.TraceConfig:
+    async def refuse(_: aiohttp.ClientSession, __: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+        redirect.response.close()
+        raise RedirectRefused
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    trace.freeze()
+    return trace
+
+
+class ConverseStream(Protocol):
+    """An answer under way: `async for` gives the frames of each read, in order, until the body ends."""
+
+    request_id: str
+
+    def __aiter__(self) -> AsyncIterator[list[Frame]]: ...
+
+
+class BedrockStream:
+    """The frames of one response. `request_id` is Bedrock's own."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.request_id = response.headers.get("x-amzn-requestid", "")
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[list[Frame]]:
+        """One read, one list. Raises `UpstreamProtocolError` for damage or a cut, `UpstreamTimeout` for silence."""
+        decoder = FrameDecoder()
+        try:
+            async for chunk in self._response.content.iter_any():
+                if frames := decoder.feed(chunk):
+                    yield frames
+            decoder.finish()
+        except FrameError as error:
+            raise UpstreamProtocolError(f"Bedrock's stream is damaged: {error}.") from error
+        except TimeoutError as error:
+            raise UpstreamTimeout("Bedrock was silent for too long in the middle of its answer.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamProtocolError("The connection to Bedrock broke in the middle of its answer.") from error
+
+    async def close(self) -> None:
+        """Back to the pool if the body has ended, or does at once; otherwise the connection is closed."""
+        self._response.close()
+
+    async def drain(self) -> None:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while await self._response.content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            # The answer is whole; what is lost is one pooled connection.
+            return
+
+
+class Bedrock:
+    """A `bedrock-runtime` client. Made by `open_bedrock`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        for operation in ("ConverseStream",):
+            events = client.meta.events
+            events.register(f"provide-client-params.bedrock-runtime.{operation}", _take_body)
+            events.register(f"before-call.bedrock-runtime.{operation}", _put_body)
+            events.register(f"before-parse.bedrock-runtime.{operation}", _keep_raw_response)
+
+    @asynccontextmanager
+    async def converse_stream(
+        self, model_id: str, body: bytes, *, max_tokens: int | None = None
+    ) -> AsyncIterator[BedrockStream]:
+        """Entering means Bedrock has accepted the request. `body` is the JSON of a ConverseRequest without `modelId`.
+
+        Raises `GatewayError` for a refusal and for every way in which Bedrock cannot be reached.
+        """
+        stream = BedrockStream(await self._send(model_id, body, max_tokens))
+        try:
+            yield stream
+            await stream.drain()
+        finally:
+            await stream.close()
+
+    async def _send(self, model_id: str, body: bytes, max_tokens: int | None) -> aiohttp.ClientResponse:
+        try:
+            result = await self._client.converse_stream(modelId=model_id, **{BODY_PARAMETER: body})
+        except BedrockRefusal as refusal:
+            raise refusal.translated(max_tokens) from refusal
+        except (BotoCoreError, OSError, TimeoutError) as error:
+            raise unreachable(error) from error
+        response: aiohttp.ClientResponse = result["raw"]
+        return response
+
+
+class BedrockRefusal(Exception):
+    """An HTTP answer that is not a stream. Raised in botocore's hook, before its parser, which fails on odd bodies."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], raw_body: bytes) -> None:
+        super().__init__(status)
+        self._status = status
+        self._headers = headers
+        self._raw_body = raw_body
+
+    def translated(self, max_tokens: int | None) -> GatewayError:
+        # "ThrottlingException:http://internal.amazon.com/...": the name ends at the colon.
+        name = self._headers.get("x-amzn-errortype", "").partition(":")[0]
+        try:
+            body = orjson.loads(self._raw_body)
+        except orjson.JSONDecodeError:
+            body = None
+        if not isinstance(body, dict):
+            # A proxy's page, or nothing. Its text is not ours to pass on.
+            return from_bedrock(
+                name,
+                {"message": f"Bedrock answered with HTTP {self._status} and no readable error."},
+                status=self._status,
+            )
+        name = name or str(body.get("__type", "")).rpartition("#")[2]
+        return from_bedrock(
+            name, body, status=self._status, max_tokens=max_tokens, retry_after=self._headers.get("retry-after")
+        )
+
+
+def unreachable(error: Exception) -> GatewayError:
+    """Bedrock did not answer. The texts name no host, and nothing of botocore's."""
+    if isinstance(error, CREDENTIALS_MISSING):
+        return own_credentials(type(error).__name__)
+    if isinstance(error, ReadTimeoutError | TimeoutError):
+        return UpstreamTimeout("Bedrock did not begin to answer in time.")
+    if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), RedirectRefused):
+        return ApiError("Bedrock's endpoint answered with a redirect, which is refused. Check the endpoint's address.")
+    if isinstance(error, ConnectionClosedError):
+        return Overloaded("The connection to Bedrock was closed before it answered. Try again.")
+    if isinstance(error, BotocoreConnectionError | HTTPClientError | OSError):
+        return Overloaded("Bedrock cannot be reached from the gateway. Try again.")
+    if isinstance(error, ParamValidationError):
+        return ApiError("The gateway built a request that it cannot send. This is a bug in the gateway.")
+    return ApiError(f"The gateway's AWS client is not set up right ({type(error).__name__}).")
+
+
+@asynccontextmanager
+async def open_bedrock(session: AioSession, settings: Settings) -> AsyncIterator[Bedrock]:
+    """A client for the lifetime of the app."""
+    config = AioConfig(
+        http_session_cls=NoRedirects,
+        connect_timeout=settings.connect_timeout_seconds,
+        # Between bytes: a model may think for minutes, and Bedrock sends no pings.
+        read_timeout=settings.idle_timeout_seconds,
+        # A retry after a timeout would pay for the answer twice; what may be retried is decided by us.
+        retries={"mode": "standard", "total_max_attempts": 1},
+        # One stream holds one connection for minutes; with botocore's 10 the eleventh would wait.
+        max_pool_connections=settings.max_streams,
+        parameter_validation=False,
+        # Otherwise an inherited AWS_BEARER_TOKEN_BEDROCK would outrank the role.
+        signature_version="v4",
+    )
+    async with session.create_client("bedrock-runtime", region_name=settings.region, config=config) as client:
+        yield Bedrock(client)
+
+
+def _take_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
+    context[BODY_PARAMETER] = params[BODY_PARAMETER]
+    return {name: value for name, value in params.items() if name != BODY_PARAMETER}
+
+
+def _put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["body"] = context[BODY_PARAMETER]
+    params["headers"]["Content-Type"] = "application/json"
+
+
+def _keep_raw_response(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    status: int = response_dict["status_code"]
+    headers: Mapping[str, str] = response_dict["headers"]
+    if status >= 300:
+        raise BedrockRefusal(status, headers, response_dict["body"])
+    if not headers.get("content-type", "").startswith(EVENT_STREAM):
+        response_dict["body"].close()
+        raise BedrockRefusal(502, {}, b"")
+    customized_response_dict["raw"] = response_dict["body"]
