@@ -1,0 +1,145 @@
+"""Everything that can be set from outside, read once at start.
+
+The only reader of the environment in the project, and it reads the mapping it is given, never `os.environ` itself.
+Endpoints, credentials and profiles (`AWS_ENDPOINT_URL_*`, `AWS_PROFILE` ...) are botocore's own and not read here.
+A variable that is set but empty counts as not set: `make` and container runtimes pass such variables on.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+Parse = Callable[[str], T]
+
+MIB: Final = 1024 * 1024
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Enough to recognise a mistyped value by, and too little for a pasted file.
+SHOWN_CHARACTERS: Final = 40
+SETTING: Final = "setting"
+
+
+class SettingsError(Exception):
+    """A variable holds what it must not. The message names the variable, the problem and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one field is read: the first of `variables` that is set counts; `parse` raises ValueError with the reason."""
+
+    variables: tuple[str, ...]
+    parse: Callable[[str], object]
+
+
+def setting(variables: str, default: T, parse: Parse[T]) -> T:
+    """A field of `Settings` with its variables (several: in order of precedence, separated by a space)."""
+    return field(default=default, metadata={SETTING: Setting(tuple(variables.split()), parse)})
+
+
+def whole(low: int, high: int) -> Parse[int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
+            raise ValueError(f"is {_shown(text)}, allowed is a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Parse[float]:
+    def parse(text: str) -> float:
+        number = float(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text) else math.nan
+        if not low <= number <= high:
+            raise ValueError(f"is {_shown(text)}, allowed are seconds from {low:g} to {high:.15g}")
+        return number
+
+    return parse
+
+
+def pattern(expression: str, allowed: str) -> Parse[str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(expression, text):
+            raise ValueError(f"is {_shown(text)}, allowed is {allowed}")
+        return text
+
+    return parse
+
+
+def secret_identifier(text: str) -> str:
+    # The value is not shown: the likeliest mistake is the key itself in place of the name of its secret.
+    if not re.fullmatch(r"[A-Za-z0-9/_+=.@!:-]{1,2048}", text):
+        raise ValueError("is no name of a secret, allowed are letters, digits and /_+=.@!- (or the secret's ARN)")
+    return text
+
+
+def log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        raise ValueError(f"is {_shown(text)}, allowed is one of {', '.join(LOG_LEVELS)}")
+    return text.upper()
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "...")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    # The address to listen on. Loopback, because the gateway speaks plain HTTP; containers set 0.0.0.0.
+    host: str = setting("HOST", "127.0.0.1", pattern(r"[A-Za-z0-9.:_%-]{1,255}", "a host name or an IP address"))
+    # The port to listen on; 0 lets the system choose a free one.
+    port: int = setting("PORT", 3000, whole(0, 65_535))
+    # The region of Bedrock and of the secret. The default is a region that has every Claude model.
+    region: str = setting("AWS_REGION AWS_DEFAULT_REGION", "us-west-2", pattern(r"[a-z0-9-]{1,63}", "a region's name"))
+    # The Secrets Manager secret with the API keys (docs/keys.md). Written like this because deployments set it so.
+    secret_name: str = setting("SecretName", "prod/chatrix/api-key", secret_identifier)
+    # How long a read secret counts, which is how long a revoked key lives while Secrets Manager answers.
+    secret_ttl_seconds: float = setting("CHATRIX_SECRET_TTL_SECONDS", 300.0, seconds(0, 86_400))
+    # How long the previous key works after a rotation (single-key form only): a day to change it on every machine.
+    previous_grace_seconds: float = setting("CHATRIX_PREVIOUS_GRACE_SECONDS", 86_400.0, seconds(0, 31_536_000))
+    # INFO writes one line a request.
+    log_level: str = setting("LOG_LEVEL", "INFO", log_level)
+    # How long the status line waits for Bedrock's first event, so that a throttled request is a 429. After it, 200
+    # and pings: clients give up on a silent connection.
+    commit_seconds: float = setting("CHATRIX_COMMIT_SECONDS", 10.0, seconds(0, 300))
+    # A `ping` event after so much silence. Proxies cut at 30 to 60 s, Claude Code shows a banner after 20.
+    ping_seconds: float = setting("CHATRIX_PING_SECONDS", 10.0, seconds(0.01, 300))
+    # The largest request body. 32 MiB is the Messages API's own limit; Lambda refuses more than about 6 MB before us.
+    max_body_bytes: int = setting("CHATRIX_MAX_BODY_BYTES", 32 * MIB, whole(1, 1024 * MIB))
+    # How long a body may take to arrive: aiohttp has no deadline of its own for one that stalls.
+    body_timeout_seconds: float = setting("CHATRIX_BODY_TIMEOUT_SECONDS", 30.0, seconds(0.01, 3_600))
+    # Requests answered at once, and the size of the connection pool to Bedrock; one more is a 529 at once.
+    max_streams: int = setting("CHATRIX_MAX_STREAMS", 256, whole(1, 65_535))
+    # How long connecting to Bedrock may take. Small, so that a dead endpoint is an error and not a wait.
+    connect_timeout_seconds: float = setting("CHATRIX_CONNECT_TIMEOUT_SECONDS", 3.0, seconds(0.01, 60))
+    # The longest silence of Bedrock inside an answer. Models think for minutes; botocore's 60 s cut them off.
+    idle_timeout_seconds: float = setting("CHATRIX_IDLE_TIMEOUT_SECONDS", 600.0, seconds(0.01, 86_400))
+    # How long one request waits for Secrets Manager before the last good keys are used.
+    secret_timeout_seconds: float = setting("CHATRIX_SECRET_TIMEOUT_SECONDS", 2.0, seconds(0.01, 30))
+    # How long an idle client connection stays open, and a client may take to send its headers. Behind the Lambda Web
+    # Adapter an hour or more: it must not be us who closes first.
+    keepalive_seconds: float = setting("CHATRIX_KEEPALIVE_SECONDS", 75.0, seconds(0, 86_400))
+    # How long open streams may go on after SIGTERM. Below the usual 120 s limit of container platforms.
+    grace_seconds: float = setting("CHATRIX_GRACE_SECONDS", 30.0, seconds(0, 3_600))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Raises SettingsError at the first variable that holds what it must not."""
+        found = {name: _read(rule, environ) for name, rule in settings_by_field().items()}
+        return cls(**{name: value for name, value in found.items() if value is not None})  # type: ignore[arg-type]  # each value comes from the parser beside its field
+
+
+def settings_by_field() -> dict[str, Setting]:
+    return {each.name: each.metadata[SETTING] for each in fields(Settings)}
+
+
+def _read(rule: Setting, environ: Mapping[str, str]) -> object | None:
+    for variable in rule.variables:
+        text = environ.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            return rule.parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} {error}.") from None
+    return None

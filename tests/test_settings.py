@@ -1,0 +1,116 @@
+"""What the environment may say, and what is said about an environment that is wrong."""
+
+import dataclasses
+
+import pytest
+
+from gateway.settings import Settings, SettingsError, settings_by_field
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_env({}) == Settings()
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    assert dataclasses.asdict(Settings()) == {
+        "host": "127.0.0.1",
+        "port": 3000,
+        "region": "us-west-2",
+        "secret_name": "prod/chatrix/api-key",
+        "secret_ttl_seconds": 300,
+        "previous_grace_seconds": 86_400,
+        "log_level": "INFO",
+        "commit_seconds": 10,
+        "ping_seconds": 10,
+        "max_body_bytes": 33_554_432,
+        "body_timeout_seconds": 30,
+        "max_streams": 256,
+        "connect_timeout_seconds": 3,
+        "idle_timeout_seconds": 600,
+        "secret_timeout_seconds": 2,
+        "keepalive_seconds": 75,
+        "grace_seconds": 30,
+    }
+
+
+def test_every_variable_is_read_into_its_field() -> None:
+    values = {
+        "HOST": ("::1", "::1"),
+        "PORT": ("0", 0),
+        "AWS_REGION": ("eu-central-1", "eu-central-1"),
+        "SecretName": ("team/key", "team/key"),
+        "LOG_LEVEL": ("debug", "DEBUG"),
+    }
+    for name, rule in settings_by_field().items():
+        text, expected = values.get(rule.variables[0], ("7", 7))
+        settings = Settings.from_env({rule.variables[0]: text})
+        assert getattr(settings, name) == expected
+        assert dataclasses.replace(settings, **{name: getattr(Settings(), name)}) == Settings()
+
+
+@pytest.mark.parametrize("empty", ["", "   "])
+def test_an_empty_variable_counts_as_not_set(empty: str) -> None:
+    assert Settings.from_env({"PORT": empty, "HOST": empty, "SecretName": empty}) == Settings()
+
+
+def test_white_space_around_a_value_is_not_part_of_it() -> None:
+    assert Settings.from_env({"PORT": " 4000\n"}).port == 4000
+
+
+def test_the_default_region_of_the_aws_command_line_counts_after_the_region() -> None:
+    assert Settings.from_env({"AWS_DEFAULT_REGION": "eu-west-1"}).region == "eu-west-1"
+    both = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "us-east-1"}
+    assert Settings.from_env(both).region == "us-east-1"
+
+
+def test_seconds_may_have_a_fraction() -> None:
+    assert Settings.from_env({"CHATRIX_PING_SECONDS": "0.25"}).ping_seconds == 0.25
+
+
+def test_a_secret_may_be_named_by_its_arn() -> None:
+    arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:prod/key-AbCdEf"
+    assert Settings.from_env({"SecretName": arn}).secret_name == arn
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "allowed"),
+    [
+        ("PORT", "70000", "from 0 to 65535"),
+        ("PORT", "-1", "from 0 to 65535"),
+        ("PORT", "3000.0", "whole number"),
+        ("PORT", "३०००", "whole number"),
+        ("PORT", "9" * 5000, "whole number"),
+        ("CHATRIX_MAX_STREAMS", "0", "from 1 to"),
+        ("CHATRIX_MAX_BODY_BYTES", "32MiB", "whole number"),
+        ("CHATRIX_PING_SECONDS", "0", "from 0.01 to 300"),
+        ("CHATRIX_PING_SECONDS", "nan", "seconds"),
+        ("CHATRIX_IDLE_TIMEOUT_SECONDS", "inf", "seconds"),
+        ("CHATRIX_SECRET_TTL_SECONDS", "1e3", "seconds"),
+        ("CHATRIX_SECRET_TTL_SECONDS", "-5", "seconds"),
+        ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ("AWS_REGION", "us west 2", "a region's name"),
+        ("AWS_DEFAULT_REGION", "EU", "a region's name"),
+        ("HOST", "not a host", "host name"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_variable_the_value_and_what_is_allowed(
+    variable: str, text: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env({variable: text})
+    message = str(refusal.value)
+    assert message.startswith(f"{variable} is {text[:40]!r}"[:-1])
+    assert allowed in message
+    assert len(message) < 200
+
+
+def test_a_key_in_the_place_of_the_secrets_name_is_refused_without_being_shown() -> None:
+    with pytest.raises(SettingsError, match="SecretName is no name of a secret") as refusal:
+        Settings.from_env({"SecretName": "ck_my key with spaces"})
+    assert "ck_my" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]  # that is what is tried
