@@ -1,0 +1,11 @@
+"""A Bedrock Runtime and a Secrets Manager on loopback: the wire, the strictness and the faults, without a model.
+
+Users try the gateway with it (`make run`), tests direct it by markers in the conversation; `docs/simulator.md` has all
+of them. It knows the wire format and nothing of the gateway, so that it cannot agree with the gateway's mistakes.
+"""
+
+from gateway.simulator.exchanges import Exchange, Outcome
+from gateway.simulator.options import LOCAL_API_KEY, SimulatorOptions
+from gateway.simulator.server import Simulator, open_simulator
+
+__all__ = ["LOCAL_API_KEY", "Exchange", "Outcome", "Simulator", "SimulatorOptions", "open_simulator"]
