@@ -1,0 +1,90 @@
+"""`cache_control` marks to `cachePoint` elements.
+
+A mark stands on a block, a cache point right behind it. Bedrock takes no point at the head of a list, behind reasoning,
+behind a document that is not a PDF, or inside a tool result, and four at most in all. A point that has to move or go is
+disclosed. Clients move their marks on every turn, so a mark must never change the content around it.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from gateway.protocol.converse import CachePoint, ContentBlock, ConverseRequest, SystemBlock, ToolEntry
+from gateway.protocol.messages import CacheControl
+from gateway.protocol.scope import Scope
+
+MAX_CACHE_POINTS: Final = 4
+
+Element = TypeVar("Element", ContentBlock, SystemBlock, ToolEntry)
+
+
+def mark(content: list[Element], control: CacheControl | None, scope: Scope, name: str) -> None:
+    """Puts a cache point at the end of `content`, or as near before it as Bedrock allows. `name` is for disclosure."""
+    if control is None:
+        return
+    end = len(content)
+    while end and _takes_no_point(content[end - 1]):
+        end -= 1
+    if end == 0:
+        scope.disposition.drop(name)
+        return
+    if end < len(content):
+        scope.disposition.approximate(name)
+    point = _cache_point(control, scope)
+    before = content[end - 1].get("cachePoint")
+    if before is None:
+        content.insert(end, {"cachePoint": point})
+    elif before != point:
+        scope.disposition.approximate(name)
+
+
+def _takes_no_point(block: Mapping[str, object]) -> bool:
+    document = block.get("document")
+    return "reasoningContent" in block or (isinstance(document, dict) and document["format"] != "pdf")
+
+
+def _cache_point(control: CacheControl, scope: Scope) -> CachePoint:
+    if control.ttl is None:
+        return {"type": "default"}
+    if scope.model.capabilities.cache_ttl_1h:
+        return {"type": "default", "ttl": control.ttl}
+    if control.ttl != "5m":  # which is what a point without ttl means
+        scope.disposition.approximate("cache_control.ttl")
+    return {"type": "default"}
+
+
+def mark_whole(request: ConverseRequest, control: CacheControl | None, scope: Scope) -> None:
+    """Top-level `cache_control`: one more point, at the end of the conversation, if there is one left."""
+    if control is None:
+        return
+    if _points(request) < MAX_CACHE_POINTS:
+        mark(request["messages"][-1]["content"], control, scope, "cache_control")
+    else:
+        scope.disposition.drop("cache_control")
+
+
+def limit_points(request: ConverseRequest, scope: Scope) -> None:
+    """Takes points away until four are left: the earliest of the messages first, then the system's, then the tools'."""
+    surplus = _points(request) - MAX_CACHE_POINTS
+    if surplus <= 0:
+        return
+    for turn in request["messages"]:
+        surplus -= _remove_first(turn["content"], surplus, scope, "messages.content.cache_control")
+    surplus -= _remove_first(request.get("system", []), surplus, scope, "system.cache_control")
+    if "toolConfig" in request:
+        _remove_first(request["toolConfig"]["tools"], surplus, scope, "tools.cache_control")
+
+
+def _remove_first(content: list[Element], surplus: int, scope: Scope, name: str) -> int:
+    """How many it removed, `surplus` at most."""
+    doomed = [index for index, block in enumerate(content) if "cachePoint" in block][: max(surplus, 0)]
+    for index in reversed(doomed):
+        del content[index]
+        scope.disposition.drop(name)
+    return len(doomed)
+
+
+def _points(request: ConverseRequest) -> int:
+    in_turns = sum("cachePoint" in block for turn in request["messages"] for block in turn["content"])
+    in_system = sum("cachePoint" in block for block in request.get("system", []))
+    in_tools = sum("cachePoint" in tool for tool in request["toolConfig"]["tools"]) if "toolConfig" in request else 0
+    return in_turns + in_system + in_tools

@@ -1,0 +1,38 @@
+"""Names for documents: Bedrock requires one on each, of a narrow alphabet and unique over the whole request.
+
+A name depends on the document and on those before it, never on those after: the beginning of a conversation keeps its
+bytes on every turn.
+"""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+MAX_CHARACTERS: Final = 200
+# Bedrock: "alphanumeric characters, whitespace characters (no more than one in a row), hyphens, parentheses, and
+# square brackets".
+_NOT_ALLOWED: Final = re.compile(r"[^a-zA-Z0-9()\[\] -]+")
+_SPACES: Final = re.compile(r" {2,}")
+_EXTENSION: Final = re.compile(r"\.[a-zA-Z][a-zA-Z0-9]{0,4}$")
+
+
+class DocumentNames:
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._repeats: dict[str, int] = {}
+
+    def name(self, title: str | None, content: str) -> str:
+        """A name like the title, or one made from the content; the second of a kind gets ` (2)`."""
+        wanted = _cleaned(title or "") or f"document-{sha256(content.encode()).hexdigest()[:8]}"
+        name = wanted
+        while name in self._taken:
+            self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
+            suffix = f" ({self._repeats[wanted]})"
+            name = wanted[: MAX_CHARACTERS - len(suffix)] + suffix
+        self._taken.add(name)
+        return name
+
+
+def _cleaned(title: str) -> str:
+    allowed = _NOT_ALLOWED.sub(" ", _EXTENSION.sub("", title))
+    return _SPACES.sub(" ", allowed).strip()[:MAX_CHARACTERS].strip()

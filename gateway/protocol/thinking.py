@@ -1,0 +1,118 @@
+"""Thinking and effort: what the caller asks for, in the form that the model takes.
+
+Which forms those are is the catalog's business. Both go into Claude's own fields, since Converse has none for thinking
+and its `outputConfig.effort` is unproven.
+"""
+
+from typing import Any, Final, assert_never
+
+from gateway.catalog import ALL_EFFORTS
+from gateway.protocol.messages import (
+    MessagesRequest,
+    ThinkingAdaptive,
+    ThinkingBetweenTools,
+    ThinkingDisabled,
+    ThinkingEnabled,
+)
+from gateway.protocol.scope import Scope
+
+# Anthropic's smallest budget; it must also be below max_tokens.
+MIN_BUDGET_TOKENS: Final = 1024
+# What an adaptive model would use of its answer is up to it; half of it leaves room for the text.
+ADAPTIVE_BUDGET_DIVISOR: Final = 2
+KNOWN_DISPLAYS: Final = ("omitted", "summarized")
+MAX_EFFORT_BETWEEN_TOOLS: Final = "high"
+
+
+def to_thinking(request: MessagesRequest, max_tokens: int | None, scope: Scope) -> dict[str, Any] | None:
+    """Claude's `thinking`. `max_tokens` is what is really sent, None when tokens are only counted."""
+    accepted = scope.model.capabilities.thinking
+    match request.thinking:
+        case None:
+            return None
+        case ThinkingDisabled(display=display):
+            _drop_display(display, scope)
+            return _disabled(accepted, scope)
+        case ThinkingEnabled(budget_tokens=budget_tokens, display=display):
+            if "enabled" in accepted:
+                return _enabled(budget_tokens, display, max_tokens, scope)
+            return _nearest(display, max_tokens, scope)
+        case ThinkingAdaptive(display=display):
+            return _adaptive(display, scope) if "adaptive" in accepted else _nearest(display, max_tokens, scope)
+        case ThinkingBetweenTools(display=display):
+            if "between_tools" in accepted:
+                _drop_display(display, scope)
+                return {"type": "between_tools"}
+            return _nearest(display, max_tokens, scope)
+        case _:
+            assert_never(request.thinking)
+
+
+def _disabled(accepted: tuple[str, ...], scope: Scope) -> dict[str, Any] | None:
+    if "disabled" in accepted:
+        return {"type": "disabled"}
+    scope.disposition.approximate("thinking")
+    return None
+
+
+def _nearest(display: str | None, max_tokens: int | None, scope: Scope) -> dict[str, Any] | None:
+    """The model thinks, but not in the way that was asked for."""
+    if "adaptive" in scope.model.capabilities.thinking:
+        scope.disposition.approximate("thinking")
+        return _adaptive(display, scope)
+    limit = scope.model.max_output_tokens if max_tokens is None else max_tokens
+    if "enabled" not in scope.model.capabilities.thinking or limit <= MIN_BUDGET_TOKENS:
+        scope.disposition.drop("thinking")
+        return None
+    scope.disposition.approximate("thinking")
+    return _enabled(max(MIN_BUDGET_TOKENS, limit // ADAPTIVE_BUDGET_DIVISOR), display, max_tokens, scope)
+
+
+def _adaptive(display: str | None, scope: Scope) -> dict[str, Any]:
+    if display in KNOWN_DISPLAYS:
+        return {"type": "adaptive", "display": display}
+    _drop_display(display, scope)
+    return {"type": "adaptive"}
+
+
+def _enabled(budget_tokens: int, display: str | None, max_tokens: int | None, scope: Scope) -> dict[str, Any]:
+    _drop_display(display, scope)
+    # A limit too small for any budget stays wrong as it is, and Bedrock's own message says so.
+    if max_tokens is not None and budget_tokens >= max_tokens > MIN_BUDGET_TOKENS:
+        budget_tokens = max_tokens - 1
+        scope.disposition.approximate("thinking.budget_tokens")
+    return {"type": "enabled", "budget_tokens": budget_tokens}
+
+
+def _drop_display(display: str | None, scope: Scope) -> None:
+    if display is not None:
+        scope.disposition.drop("thinking.display")
+
+
+def to_effort(request: MessagesRequest, thinking: dict[str, Any] | None, scope: Scope) -> str | None:
+    """`output_config.effort`, at a level that the model has. A level that nobody knows yet is passed on."""
+    effort = request.output_config.effort if request.output_config is not None else None
+    if effort is None:
+        return None
+    capabilities = scope.model.capabilities
+    if not capabilities.effort or capabilities.effort_needs_beta:
+        scope.disposition.drop("output_config.effort")
+        return None
+    if effort not in ALL_EFFORTS:
+        return effort
+    level = _nearest_level(effort, _levels(capabilities.effort, thinking))
+    if level != effort:
+        scope.disposition.approximate("output_config.effort")
+    return level
+
+
+def _levels(levels: tuple[str, ...], thinking: dict[str, Any] | None) -> tuple[str, ...]:
+    if thinking is None or thinking["type"] != "between_tools":
+        return levels
+    return levels[: levels.index(MAX_EFFORT_BETWEEN_TOOLS) + 1]
+
+
+def _nearest_level(effort: str, levels: tuple[str, ...]) -> str:
+    """The same, or the next higher one, or the highest there is."""
+    wanted = ALL_EFFORTS.index(effort)
+    return next((level for level in levels if ALL_EFFORTS.index(level) >= wanted), levels[-1])

@@ -1,0 +1,157 @@
+"""Cache marks: where their points stand, and what happens to those that cannot stand there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Translate = Callable[..., Any]
+POINT = {"cachePoint": {"type": "default"}}
+THINKING = {"type": "thinking", "thinking": "hm", "signature": "s"}
+DOCUMENT = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hello"}}
+
+
+def marked(block: dict[str, Any] | str, **control: Any) -> dict[str, Any]:
+    block = text(block) if isinstance(block, str) else block
+    return {**block, "cache_control": {"type": "ephemeral", **control}}
+
+
+def text(value: str) -> dict[str, Any]:
+    return {"type": "text", "text": value}
+
+
+def messages(*blocks: dict[str, Any], role: str = "user") -> list[dict[str, Any]]:
+    return [{"role": role, "content": list(blocks)}]
+
+
+def kinds(outcome: Any, turn: int = 0) -> list[str]:
+    return [str(block.get("text", next(iter(block)))) for block in outcome.turns[turn]["content"]]
+
+
+def test_a_point_follows_the_marked_block(translate: Translate) -> None:
+    outcome = translate(messages(marked("a"), text("b"), marked("c")))
+    assert outcome.turns[0]["content"] == [{"text": "a"}, POINT, {"text": "b"}, {"text": "c"}, POINT]
+
+
+def test_a_point_in_the_system_prompt(translate: Translate) -> None:
+    outcome = translate(system=[marked("a"), text("b")])
+    assert outcome.request["system"] == [{"text": "a"}, POINT, {"text": "b"}]
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_a_ttl_is_kept(translate: Translate, ttl: str) -> None:
+    outcome = translate(messages(marked("a", ttl=ttl)), model="claude-opus-5-5")
+    assert outcome.turns[0]["content"][1] == {"cachePoint": {"type": "default", "ttl": ttl}}
+    assert outcome.approximated == ()
+
+
+@pytest.mark.parametrize(("ttl", "approximated"), [("1h", ("cache_control.ttl",)), ("5m", ()), (None, ())])
+def test_a_ttl_the_model_does_not_have_is_left_out(
+    translate: Translate, ttl: str | None, approximated: tuple[str, ...]
+) -> None:
+    outcome = translate(messages(marked("a", ttl=ttl)), model="claude-opus-4-1")
+    assert outcome.turns[0]["content"][1] == POINT
+    assert outcome.approximated == approximated
+
+
+def test_a_scope_is_dropped_by_name(translate: Translate) -> None:
+    outcome = translate(messages(marked("a", scope="global")))
+    assert outcome.turns[0]["content"][1] == POINT
+    assert outcome.dropped == ("messages.content.cache_control.scope",)
+
+
+def test_the_mark_of_blank_text_moves_to_the_block_before(translate: Translate) -> None:
+    outcome = translate(messages(text("a"), marked(" "), text("b")))
+    assert kinds(outcome) == ["a", "cachePoint", "b"]
+    assert outcome.dropped == ()
+
+
+def test_a_mark_with_nothing_before_it_is_dropped_by_name(translate: Translate) -> None:
+    outcome = translate(messages(marked(""), text("a")), system=[marked(" "), text("b")])
+    assert kinds(outcome) == ["a"]
+    assert outcome.dropped == ("messages.content.cache_control", "system.cache_control")
+
+
+def test_two_marks_at_one_place_are_one_point(translate: Translate) -> None:
+    outcome = translate(messages(marked("a"), marked("")))
+    assert kinds(outcome) == ["a", "cachePoint"]
+    assert (outcome.dropped, outcome.approximated) == ((), ())
+
+
+def test_two_different_marks_at_one_place_are_disclosed(translate: Translate) -> None:
+    outcome = translate(messages(marked("a", ttl="1h"), marked("")))
+    assert outcome.turns[0]["content"][1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert outcome.approximated == ("messages.content.cache_control",)
+
+
+def test_a_point_never_follows_reasoning(translate: Translate) -> None:
+    outcome = translate(messages(text("a"), THINKING, marked(""), text("b"), role="assistant"))
+    assert kinds(outcome) == ["a", "cachePoint", "reasoningContent", "b"]
+    assert outcome.approximated == ("messages.content.cache_control",)
+
+
+def test_a_point_that_only_has_reasoning_before_it_is_dropped(translate: Translate) -> None:
+    outcome = translate(messages(THINKING, marked(""), text("b"), role="assistant"))
+    assert kinds(outcome) == ["reasoningContent", "b"]
+    assert outcome.dropped == ("messages.content.cache_control",)
+
+
+def test_a_point_never_follows_a_document_that_is_no_pdf(translate: Translate) -> None:
+    outcome = translate(messages(text("a"), marked(DOCUMENT), text("b")))
+    assert kinds(outcome) == ["a", "cachePoint", "document", "b"]
+    assert outcome.approximated == ("messages.content.cache_control",)
+
+
+def test_marks_inside_a_tool_result_follow_it(translate: Translate) -> None:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": [marked("a"), marked("b")]}
+    outcome = translate(messages(result, text("c")))
+    assert kinds(outcome) == ["toolResult", "cachePoint", "c"]
+    assert outcome.turns[0]["content"][0]["toolResult"]["content"] == [{"text": "a"}, {"text": "b"}]
+
+
+def test_a_mark_on_a_tool_result_and_on_a_tool_call(translate: Translate) -> None:
+    call = marked({"type": "tool_use", "id": "1", "name": "a", "input": {}})
+    result = marked({"type": "tool_result", "tool_use_id": "1", "content": "x"})
+    outcome = translate([*messages(call, role="assistant"), *messages(result)])
+    assert kinds(outcome, 0) == ["toolUse", "cachePoint"]
+    assert kinds(outcome, 1) == ["toolResult", "cachePoint"]
+
+
+def test_beyond_four_the_earliest_of_the_messages_go_first(translate: Translate) -> None:
+    conversation = [
+        *messages(marked("a"), marked("b")),
+        *messages(marked("c"), role="assistant"),
+        *messages(marked("d")),
+    ]
+    outcome = translate(conversation, system=[marked("s")], tools=[marked({"name": "t", "input_schema": {}})])
+    assert [kinds(outcome, turn) for turn in range(3)] == [["a", "b"], ["c", "cachePoint"], ["d", "cachePoint"]]
+    assert outcome.request["system"] == [{"text": "s"}, POINT]
+    assert outcome.request["toolConfig"]["tools"][1] == POINT
+    assert outcome.dropped == ("messages.content.cache_control",)
+
+
+def test_then_those_of_the_system_and_of_the_tools(translate: Translate) -> None:
+    tools = [marked({"name": f"t{number}", "input_schema": {}}) for number in range(5)]
+    outcome = translate(messages(marked("a")), system=[marked("s")], tools=tools)
+    assert kinds(outcome) == ["a"]
+    assert outcome.request["system"] == [{"text": "s"}]
+    assert [next(iter(entry)) for entry in outcome.request["toolConfig"]["tools"]].count("cachePoint") == 4
+    assert outcome.dropped == ("messages.content.cache_control", "system.cache_control", "tools.cache_control")
+
+
+def test_automatic_caching_puts_a_point_at_the_end(translate: Translate) -> None:
+    outcome = translate(messages(text("a")), cache_control={"type": "ephemeral", "ttl": "1h"})
+    assert outcome.turns[0]["content"] == [{"text": "a"}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
+
+
+def test_automatic_caching_agrees_with_a_mark_at_the_end(translate: Translate) -> None:
+    outcome = translate(messages(marked("a")), cache_control={"type": "ephemeral"})
+    assert outcome.turns[0]["content"] == [{"text": "a"}, POINT]
+    assert outcome.dropped == ()
+
+
+def test_automatic_caching_needs_a_free_slot(translate: Translate) -> None:
+    blocks = [marked(str(number)) for number in range(4)]
+    outcome = translate(messages(*blocks, text("end")), cache_control={"type": "ephemeral"})
+    assert kinds(outcome)[-1] == "end"
+    assert outcome.dropped == ("cache_control",)
