@@ -62,7 +62,7 @@ check: lint test ## lint and test: what every commit must pass
 
 .PHONY: e2e
 e2e: install ## The real Claude Code from npm against `serve` and the simulator (needs node and npm)
-	@$(BIN)/python -m pytest tests/e2e --override-ini=norecursedirs= --timeout=180 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/e2e --override-ini='norecursedirs=.*' --timeout=180 $(PYTEST_ARGS)
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" $(LOCK_ARGS) pyproject.toml
@@ -75,3 +75,7 @@ lock: install ## Write the lock files anew (LOCK_ARGS=--upgrade for newer versio
 .PHONY: clean
 clean: ## Remove .venv, caches and downloads
 	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov .import_linter_cache
+
+.PHONY: transcripts
+transcripts: install ## Write the golden transcripts anew; review the diff like code
+	@$(BIN)/python -m tests.support.transcripts

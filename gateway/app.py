@@ -10,7 +10,7 @@ from gateway.access import Admission, gatekeeper_for
 from gateway.handlers import ADMISSION, BEDROCK, GATEKEEPER, SETTINGS, dispatch
 from gateway.logs import make_logger
 from gateway.middleware import LOGGER, request_boundary
-from gateway.secret_store import secrets_manager_config
+from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
 from gateway.upstreams.bedrock import open_bedrock
 
@@ -32,14 +32,9 @@ async def aws_clients(app: web.Application) -> AsyncIterator[None]:
     """Both clients, made at start so that no request waits for them; making them calls nobody."""
     settings = app[SETTINGS]
     session = get_session()
-    async with (
-        open_bedrock(session, settings) as bedrock,
-        session.create_client(
-            "secretsmanager", region_name=settings.region, config=secrets_manager_config(settings)
-        ) as secrets_manager,
-    ):
+    async with open_bedrock(session, settings) as bedrock, open_secrets_reader(session, settings) as reader:
         app[BEDROCK] = bedrock
-        app[GATEKEEPER] = gatekeeper_for(settings, secrets_manager)
+        app[GATEKEEPER] = gatekeeper_for(reader, settings)
         yield
 
 

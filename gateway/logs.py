@@ -5,7 +5,6 @@ Powertools' other ways of adding fields (`append_keys`, its context manager) mix
 many requests, so `write_access_line` clears what it set.
 """
 
-import logging
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -22,14 +21,10 @@ INTERNAL_ERROR: Final = "The gateway failed to answer; its log has the details u
 def make_logger(level: str) -> Logger:
     """The application's logger. Its records carry no prompts and no keys at any level.
 
-    Modules that use the standard library's logging (`gateway.*`) write the same kind of line.
+    Modules that use the standard library's logging take a child of its name (`chatrix.access`). The root logger keeps
+    its level: botocore's debug lines hold bodies, the key secret's among them.
     """
-    logger = Logger(service="chatrix", level=level, use_rfc3339=True, utc=True)
-    plain = logging.getLogger("gateway")
-    plain.handlers = list(logger.handlers)
-    plain.setLevel(level)
-    plain.propagate = False
-    return logger
+    return Logger(service="chatrix", level=level, use_rfc3339=True, utc=True)
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ class EventWriter:
         self._response = web.StreamResponse(headers={**STREAM_HEADERS, **headers})
         self._line = line
         self._commit_lock = asyncio.Lock()
-        self._last_write = 0.0
+        self._last_write = asyncio.get_running_loop().time()
 
     @property
     def committed(self) -> bool:
@@ -140,11 +140,12 @@ async def _write_translated(frames: list[Frame], translator: StreamTranslator, w
 
 async def _fill_silence(writer: EventWriter, settings: Settings) -> None:
     try:
-        await asyncio.sleep(settings.commit_seconds)
         while True:
-            wait_seconds = settings.ping_seconds - writer.quiet_seconds() if writer.committed else 0
+            allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
+            wait_seconds = allowed_seconds - writer.quiet_seconds()
             if wait_seconds > 0:
-                await asyncio.sleep(wait_seconds)
+                # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
+                await asyncio.sleep(min(wait_seconds, settings.ping_seconds))
             else:
                 await writer.write(sse.PING)
     except ConnectionError:

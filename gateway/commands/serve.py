@@ -79,7 +79,7 @@ async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None"
             announce(settings, port, simulator)
             await stopped.wait()
             if signals[0] == signal.SIGINT:
-                runner.shutdown_timeout = INTERRUPT_GRACE_SECONDS
+                await cut_short(runner)
     except OSError as error:
         print(
             f"chatrix: cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
@@ -100,6 +100,14 @@ async def listening(runner: web.AppRunner, settings: Settings) -> AsyncIterator[
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+async def cut_short(runner: web.AppRunner) -> None:
+    """End the streams now; the runner's own clean-up would give them `grace_seconds`."""
+    for site in runner.sites:
+        await site.stop()
+    if runner.server is not None:
+        await runner.server.shutdown(INTERRUPT_GRACE_SECONDS)
 
 
 def point_aws_at(simulator: "Simulator") -> None:

@@ -12,12 +12,12 @@ generating, and billing.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, Final, Protocol
 
 import aiohttp
 import orjson
 from aiobotocore.config import AioConfig
-from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.exceptions import (
     BotoCoreError,
@@ -40,11 +40,14 @@ from botocore.exceptions import (
 from gateway.protocol.bedrock_errors import from_bedrock, own_credentials
 from gateway.protocol.errors import ApiError, GatewayError, Overloaded, UpstreamProtocolError, UpstreamTimeout
 from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
+from gateway.redirects import NoRedirects, RedirectRefused
 from gateway.settings import Settings
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 # After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
 DRAIN_SECONDS: Final = 1.0
+# aiohttp writes longer bytes in one go, which holds up the other streams; a file object it writes piece by piece.
+LONG_BODY_BYTES: Final = 2**20
 CREDENTIALS_MISSING: Final = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -56,31 +59,6 @@ CREDENTIALS_MISSING: Final = (
 )
 # Ours, travelling through botocore: taken out of the parameters before they are serialised.
 BODY_PARAMETER: Final = "chatrixBody"
-
-
-class RedirectRefused(Exception):
-    """Bedrock never redirects. Following would post the prompt, and the signature, to another host."""
-
-
-class NoRedirects(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no type information
-    """aiobotocore's HTTP session, which otherwise follows redirects. `_get_session` is private; a test guards it."""
-
-    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
-        session: aiohttp.ClientSession = await super()._get_session(proxy_url)
-        if not session.trace_configs:
-            session.trace_configs.append(_refuse_redirects())
-        return session
-
-
-def _refuse_redirects() -> aiohttp.TraceConfig:
-    async def refuse(_: aiohttp.ClientSession, __: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
-        redirect.response.close()
-        raise RedirectRefused
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(refuse)
-    trace.freeze()
-    return trace
 
 
 class ConverseStream(Protocol):
@@ -236,7 +214,8 @@ def _take_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> 
 
 
 def _put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    params["body"] = context[BODY_PARAMETER]
+    body: bytes = context[BODY_PARAMETER]
+    params["body"] = body if len(body) <= LONG_BODY_BYTES else BytesIO(body)
     params["headers"]["Content-Type"] = "application/json"
 
 

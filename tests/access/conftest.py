@@ -153,6 +153,12 @@ async def gatekeeper(stand_in_url: str, connect: Connect, settings: Settings) ->
     return await connect(stand_in_url, settings)
 
 
+@pytest.fixture
+async def patient_gatekeeper(stand_in_url: str, connect: Connect) -> Gatekeeper:
+    """For crowds: a thousand requests at once may take a busy machine longer than the short patience."""
+    return await connect(stand_in_url, Settings(secret_timeout_seconds=20))
+
+
 _SECRET_NUMBERS: Final = count(1)
 
 

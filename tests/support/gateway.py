@@ -1,5 +1,6 @@
 """The gateway under test: our app under `AppRunner` with the arguments `serve` uses, in front of a simulator."""
 
+import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from gateway.app import build_app, make_runner
 from gateway.settings import Settings
-from gateway.simulator import LOCAL_API_KEY, Simulator, SimulatorOptions, open_simulator
+from gateway.simulator import LOCAL_API_KEY, Exchange, Simulator, SimulatorOptions, open_simulator
 
 HELLO: Final[Mapping[str, Any]] = {
     "model": "claude-sonnet-4-5",
@@ -30,13 +31,20 @@ class Gateway:
     runner: web.AppRunner
     key: str = LOCAL_API_KEY
 
+    def calls(self) -> list[Exchange]:
+        """What has reached Bedrock's ConverseStream so far."""
+        return [exchange for exchange in self.simulator.exchanges if exchange.operation == "ConverseStream"]
+
     @asynccontextmanager
     async def post(
         self, body: Mapping[str, Any] | bytes, path: str = "/v1/messages", headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         sent = {"x-api-key": self.key, "anthropic-version": "2023-06-01", **(headers or {})}
-        content: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
-        async with aiohttp.ClientSession() as session, session.post(self.url + path, headers=sent, **content) as response:
+        content: dict[str, Any] = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url + path, headers=sent, **content) as response,
+        ):
             yield response
 
 
@@ -54,11 +62,16 @@ def aws_environment(url: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def run_gateway(simulator: Simulator, endpoint: str | None = None, **settings: Any) -> AsyncIterator[Gateway]:
-    """`endpoint` puts something else in the place of Bedrock and Secrets Manager."""
+async def run_gateway(simulator: Simulator, **changes: Any) -> AsyncIterator[Gateway]:
+    """`changes` in upper case are variables of AWS's libraries (None: unset), the others fields of Settings."""
+    settings: dict[str, Any] = {"log_level": "ERROR", "grace_seconds": 0.2}
+    settings |= {name: value for name, value in changes.items() if name.islower()}
+    variables = aws_environment(simulator.url) | {name: value for name, value in changes.items() if name.isupper()}
     # botocore reads its variables when a client is made, which is in `setup`.
-    with mock.patch.dict(os.environ, aws_environment(endpoint or simulator.url)):
-        app = build_app(replace(Settings.from_env({}), log_level="ERROR", **settings))
+    with mock.patch.dict(os.environ, {name: value for name, value in variables.items() if value is not None}):
+        for name in [name for name, value in variables.items() if value is None]:
+            os.environ.pop(name, None)
+        app = build_app(replace(Settings.from_env({}), **settings))
         runner = make_runner(app)
         await runner.setup()
     try:
@@ -66,7 +79,6 @@ async def run_gateway(simulator: Simulator, endpoint: str | None = None, **setti
         await site.start()
         yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", simulator, runner)
     finally:
-        runner.shutdown_timeout = 0.2
         await runner.cleanup()
 
 

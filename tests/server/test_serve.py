@@ -1,0 +1,179 @@
+"""`python -m gateway serve` as others script it: real processes, their output, their exit codes."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.simulator import LOCAL_API_KEY, SimulatorOptions, open_simulator
+from tests.support.anthropic_stream import read_stream
+from tests.support.gateway import asking, aws_environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **variables}
+
+
+@asynccontextmanager
+async def process(
+    *arguments: str, **variables: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
+    """A running command, the URL it announced, and the lines it printed until then."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        *arguments,
+        cwd=ROOT,
+        env=environment(PORT="0", **variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert running.stdout is not None
+    lines: list[str] = []
+    try:
+        async with asyncio.timeout(20):
+            while not (found := re.search(r"http://[\d.]+:\d+", lines[-1] if lines else "")):
+                line = await running.stdout.readline()
+                assert line, f"the command ended: {lines}"
+                lines.append(line.decode())
+        yield running, found[0], lines
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
+
+
+async def post(url: str, body: dict[str, Any]) -> tuple[int, bytes]:
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{url}/v1/messages", json=body, headers={"x-api-key": LOCAL_API_KEY}) as response:
+            return response.status, await response.read()
+
+
+async def stop(running: asyncio.subprocess.Process, number: signal.Signals) -> tuple[int, str]:
+    running.send_signal(number)
+    async with asyncio.timeout(10):
+        output, _ = await running.communicate()
+    assert running.returncode is not None
+    return running.returncode, output.decode()
+
+
+async def test_serve_simulate_prints_what_claude_code_needs_and_answers() -> None:
+    async with process("serve", "--simulate", "--tokens-per-second", "0") as (running, url, lines):
+        assert running.stdout is not None
+        while "Ctrl-C" not in lines[-1]:
+            lines.append((await running.stdout.readline()).decode())
+        printed = "".join(lines)
+        assert f"export ANTHROPIC_BASE_URL={url}\n" in printed
+        assert f"export ANTHROPIC_AUTH_TOKEN={LOCAL_API_KEY}\n" in printed
+        status, raw = await post(url, asking("hello", stream=True))
+        assert status == 200
+        assert read_stream(raw).whole
+        code, _ = await stop(running, signal.SIGINT)
+        assert code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_an_idle_server_stops_at_once_with_exit_code_0(number: signal.Signals) -> None:
+    async with process("serve", "--simulate") as (running, _, _):
+        began = asyncio.get_running_loop().time()
+        code, _ = await stop(running, number)
+        assert code == 0
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_sigterm_lets_a_stream_end_and_takes_no_new_requests() -> None:
+    async with process("serve", "--simulate", "--tokens-per-second", "0") as (running, url, _):
+        headers = {"x-api-key": LOCAL_API_KEY}
+        body = asking("[[drip:10 0.1]]", stream=True)
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{url}/v1/messages", json=body, headers=headers) as response:
+                head = await response.content.readuntil(b"drip0")
+                running.send_signal(signal.SIGTERM)
+                await asyncio.sleep(0.2)  # let the signal arrive
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await post(url, asking("hello"))
+                assert read_stream(head + await response.read()).whole
+        async with asyncio.timeout(10):
+            assert await running.wait() == 0
+
+
+async def test_ctrl_c_does_not_wait_for_a_stream() -> None:
+    async with process("serve", "--simulate") as (running, url, _):
+        body = asking("[[silence:60]][[say:x]]", stream=True)
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{url}/v1/messages", json=body, headers={"x-api-key": LOCAL_API_KEY}) as response:
+                await response.content.readuntil(b"message_start")
+                began = asyncio.get_running_loop().time()
+                code, _ = await stop(running, signal.SIGINT)
+        assert code == 0
+        assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_serve_honours_botocores_variables_and_logs_one_line_a_request() -> None:
+    async with open_simulator(SimulatorOptions(tokens_per_second=0, secret_name="team/key")) as simulator:
+        variables = aws_environment(simulator.url) | {"SecretName": "team/key", "AWS_REGION": "eu-west-1"}
+        async with process("serve", **variables) as (running, url, lines):
+            assert "eu-west-1" in lines[-1]
+            status, _ = await post(url, asking("[[think:deep]][[say:the secret prompt]]", max_tokens=10))
+            assert status == 200
+            code, output = await stop(running, signal.SIGTERM)
+    assert code == 0
+    (line,) = [entry for entry in map(json.loads, output.splitlines()) if entry["message"] == "request"]
+    assert line["status"] == 200
+    assert line["model"] == "claude-sonnet-4-5"
+    assert line["model_id"].startswith("eu.anthropic.claude-sonnet-4-5")
+    assert line["stop_reason"] == "end_turn"
+    assert line["output_tokens"] > 0
+    assert line["first_event_ms"] <= line["total_ms"]
+    assert line["request_id"].startswith("req_")
+    assert line["upstream_request_id"]
+    assert "secret prompt" not in output
+    assert LOCAL_API_KEY not in output
+
+
+async def test_a_bad_setting_is_told_and_ends_with_2() -> None:
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "serve", cwd=ROOT, env=environment(PORT="many"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await running.communicate()
+    assert running.returncode == 2
+    assert b"PORT" in errors
+    assert b"Traceback" not in errors
+
+
+async def test_a_port_in_use_is_told_with_what_to_do() -> None:
+    async with process("serve", "--simulate") as (_, url, _):
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", "--simulate", cwd=ROOT,
+            env=environment(PORT=url.rpartition(":")[2]),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, errors = await running.communicate()
+    assert running.returncode == 1
+    assert b"PORT=4000" in errors
+    assert b"Traceback" not in errors
+
+
+async def test_without_a_secret_it_starts_answers_500_and_never_401() -> None:
+    async with open_simulator(SimulatorOptions(secret_name="another/name")) as simulator:
+        async with process("serve", **aws_environment(simulator.url)) as (_, url, _):
+            status, raw = await post(url, asking("hello"))
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"{url}/ready") as ready, session.get(f"{url}/health") as health:
+                    assert (ready.status, health.status) == (503, 200)
+    assert status == 500
+    assert "prod/chatrix/api-key" in json.loads(raw)["error"]["message"]

@@ -1,0 +1,124 @@
+"""The way to Bedrock, where the simulator cannot go: redirects, nobody there, inherited settings."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from unittest import mock
+
+import pytest
+from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp import web
+
+from gateway.simulator import Simulator, SimulatorOptions, open_simulator
+from tests.support.gateway import Gateway, asking, run_gateway
+
+
+@asynccontextmanager
+async def server(handler: web.RequestHandler | object) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]  # a plain handler
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with open_simulator(SimulatorOptions(tokens_per_second=0)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_refused_and_nothing_reaches_the_other_host(simulator: Simulator, status: int) -> None:
+    elsewhere: list[str] = []
+
+    async def other(request: web.Request) -> web.Response:
+        elsewhere.append(await request.text())
+        return web.Response(text="{}")
+
+    async with server(other) as other_url:
+
+        async def redirect(request: web.Request) -> web.Response:
+            if "converse" not in request.path:
+                raise web.HTTPTemporaryRedirect(simulator.url + request.path_qs)
+            return web.Response(status=status, headers={"location": other_url + request.path})
+
+        # Secrets Manager answers itself here: that client, too, must not follow a redirect.
+        async with server(redirect) as url, run_gateway_at(simulator, bedrock=url) as gateway:
+            async with gateway.post(asking("a secret prompt", stream=True)) as response:
+                assert response.status == 500
+                assert "redirect" in (await response.json())["error"]["message"]
+    assert elsewhere == []
+
+
+@asynccontextmanager
+async def run_gateway_at(simulator: Simulator, *, bedrock: str, **settings: float) -> AsyncIterator[Gateway]:
+    """Keys from the simulator, answers from `bedrock`."""
+    async with run_gateway(simulator, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=bedrock, **settings) as gateway:
+        yield gateway
+
+
+def test_the_private_method_that_refuses_redirects_still_exists() -> None:
+    assert asyncio.iscoroutinefunction(AIOHTTPSession._get_session)
+
+
+async def test_nobody_there_is_a_529_that_names_no_host(simulator: Simulator) -> None:
+    async with run_gateway_at(simulator, bedrock="http://127.0.0.1:9") as gateway:
+        async with gateway.post(asking("hello")) as response:
+            error = (await response.json())["error"]
+            assert (response.status, error["type"]) == (529, "overloaded_error")
+            assert "127.0.0.1" not in error["message"]
+
+
+async def test_a_dead_bedrock_comes_back_by_itself(simulator: Simulator) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async with server(broken) as url, run_gateway_at(simulator, bedrock=url) as gateway:
+        async with gateway.post(asking("hello")) as response:
+            assert response.status == 529
+
+
+async def test_an_inherited_bearer_token_does_not_outrank_the_role(simulator: Simulator) -> None:
+    with mock.patch.dict("os.environ", {"AWS_BEARER_TOKEN_BEDROCK": "inherited"}):
+        async with run_gateway(simulator) as gateway, gateway.post(asking("hello")) as response:
+            assert response.status == 200
+    (exchange,) = [exchange for exchange in simulator.exchanges if exchange.operation == "ConverseStream"]
+    assert exchange.headers["authorization"].startswith("AWS4-HMAC-SHA256")
+
+
+async def test_missing_credentials_are_a_500_and_never_a_401(simulator: Simulator) -> None:
+    async with run_gateway(simulator, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None) as gateway:
+        async with gateway.post(asking("hello")) as response:
+            assert response.status == 500
+            assert (await response.json())["error"]["type"] == "api_error"
+
+
+async def test_the_body_is_sent_as_it_was_built_and_the_model_is_one_path_segment(simulator: Simulator) -> None:
+    async with run_gateway(simulator) as gateway, gateway.post(asking("[[say:ok]]")) as response:
+        assert response.status == 200
+    (exchange,) = [exchange for exchange in simulator.exchanges if exchange.operation == "ConverseStream"]
+    assert exchange.model_id == "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    assert exchange.headers["content-type"] == "application/json"
+    assert exchange.body["messages"] == [{"role": "user", "content": [{"text": "[[say:ok]]"}]}]
+    assert "chatrixBody" not in json.dumps(exchange.body)
+
+
+async def test_one_request_is_one_call_whatever_happens(simulator: Simulator) -> None:
+    async with run_gateway(simulator) as gateway:
+        for marker in (
+            "[[error:InternalServerException x]]",
+            "[[reset]]",
+            "[[cut]]",
+            "[[error:ThrottlingException x]]",
+        ):
+            before = len(simulator.exchanges)
+            async with gateway.post(asking(marker, stream=True)) as response:
+                await response.read()
+            calls = [exchange.operation for exchange in list(simulator.exchanges)[before:]]
+            assert calls.count("ConverseStream") == 1
