@@ -7,6 +7,7 @@ and its `outputConfig.effort` is unproven.
 from typing import Any, Final, assert_never
 
 from gateway.catalog import ALL_EFFORTS
+from gateway.protocol.converse import Turn
 from gateway.protocol.messages import (
     MessagesRequest,
     ThinkingAdaptive,
@@ -24,8 +25,29 @@ KNOWN_DISPLAYS: Final = ("omitted", "summarized")
 MAX_EFFORT_BETWEEN_TOOLS: Final = "high"
 
 
-def to_thinking(request: MessagesRequest, max_tokens: int | None, scope: Scope) -> dict[str, Any] | None:
+def to_thinking(
+    request: MessagesRequest, turns: list[Turn], max_tokens: int | None, scope: Scope
+) -> dict[str, Any] | None:
     """Claude's `thinking`. `max_tokens` is what is really sent, None when tokens are only counted."""
+    thinking = _as_accepted(request, max_tokens, scope)
+    if thinking is not None and thinking["type"] == "enabled" and _began_without_thinking(turns):
+        scope.disposition.drop("thinking")
+        return None
+    return thinking
+
+
+def _began_without_thinking(turns: list[Turn]) -> bool:
+    """A tool's result is waited for, and nothing in the conversation was ever thought.
+
+    Claude then refuses an `enabled` thinking ("Expected `thinking` or `redacted_thinking`, but found `tool_use`"), and
+    no client can mend its history. Once there is any thinking, leaving it out would be refused in turn, so it stays.
+    Clients get here by switching thinking on, or the model, in the middle of a tool loop.
+    """
+    awaited = bool(turns) and any("toolResult" in block for block in turns[-1]["content"])
+    return awaited and not any("reasoningContent" in block for turn in turns for block in turn["content"])
+
+
+def _as_accepted(request: MessagesRequest, max_tokens: int | None, scope: Scope) -> dict[str, Any] | None:
     accepted = scope.model.capabilities.thinking
     match request.thinking:
         case None:

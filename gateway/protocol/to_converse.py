@@ -56,7 +56,7 @@ def to_converse(request: MessagesRequest, model: Model, disposition: Disposition
         converse["inferenceConfig"] = inference
     if tool_config is not None:
         converse["toolConfig"] = tool_config
-    if fields := _claude_fields(request, inference.get("maxTokens"), tool_choice, scope):
+    if fields := _claude_fields(request, converse, tool_choice, scope):
         converse["additionalModelRequestFields"] = fields
     if stop_sequences:
         converse["additionalModelResponseFieldPaths"] = list(STOP_SEQUENCE_PATHS)
@@ -112,10 +112,11 @@ def _sampling(name: str, value: float | None, scope: Scope) -> float | None:
 
 
 def _claude_fields(
-    request: MessagesRequest, max_tokens: int | None, tool_choice: dict[str, Any] | None, scope: Scope
+    request: MessagesRequest, converse: ConverseRequest, tool_choice: dict[str, Any] | None, scope: Scope
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    thinking = to_thinking(request, max_tokens, scope)
+    max_tokens = converse.get("inferenceConfig", {}).get("maxTokens")
+    thinking = to_thinking(request, converse["messages"], max_tokens, scope)
     if thinking is not None:
         fields["thinking"] = thinking
     effort = to_effort(request, thinking, scope)

@@ -128,3 +128,41 @@ def test_effort_ends_at_high_when_thinking_only_between_tools(translate: Transla
     outcome = translate(model=BETWEEN, thinking={"type": "between_tools"}, output_config={"effort": "max"})
     assert outcome.claude_fields["output_config"] == {"effort": "high"}
     assert outcome.approximated == ("output_config.effort",)
+
+
+def tool_loop(*first: dict[str, Any]) -> list[dict[str, Any]]:
+    """A conversation that waits for the model's reaction to a tool result; `first` comes before the tool call."""
+    call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
+    return [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [*first, call]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "done"}]},
+    ]
+
+
+BASH = [{"name": "Bash", "input_schema": {"type": "object"}}]
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "SIG"}
+
+
+def test_thinking_waits_for_the_next_turn_when_a_tool_loop_began_without_it(translate: Translate) -> None:
+    outcome = translate(model=OLD, max_tokens=8000, thinking=ENABLED, messages=tool_loop(), tools=BASH)
+    assert "thinking" not in outcome.claude_fields
+    assert outcome.dropped == ("thinking",)
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "messages"),
+    [
+        (OLD, ENABLED, tool_loop(THOUGHT)),
+        (OLD, ENABLED, [*tool_loop(), {"role": "assistant", "content": "ok"}, {"role": "user", "content": "more"}]),
+        (OLD, {"type": "disabled"}, tool_loop()),
+        (ADAPTIVE, {"type": "adaptive"}, tool_loop()),
+    ],
+    ids=["it was thought", "the loop has ended", "off anyway", "adaptive does not mind"],
+)
+def test_thinking_otherwise_stays(
+    translate: Translate, model: str, thinking: dict[str, Any], messages: list[dict[str, Any]]
+) -> None:
+    outcome = translate(model=model, max_tokens=8000, thinking=thinking, messages=messages, tools=BASH)
+    assert outcome.claude_fields["thinking"] == thinking
+    assert outcome.dropped == ()
