@@ -13,6 +13,7 @@ DELTA_MEMBERS: Final = {
     "thinking_delta": "thinking",
     "signature_delta": "signature",
     "input_json_delta": "partial_json",
+    "citations_delta": "citation",
 }
 
 
@@ -22,7 +23,7 @@ class MessageAccumulator:
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
-        self._fragments: list[dict[str, list[str]]] = []
+        self._fragments: list[dict[str, list[Any]]] = []
         self._whole = False
 
     def feed(self, stream: bytes) -> None:
@@ -54,8 +55,11 @@ class MessageAccumulator:
         return orjson.dumps(self._message | {"content": content})
 
 
-def _whole_block(block: dict[str, Any], fragments: dict[str, list[str]], *, truncated: bool) -> dict[str, Any]:
+def _whole_block(block: dict[str, Any], fragments: dict[str, list[Any]], *, truncated: bool) -> dict[str, Any]:
+    citations = fragments.pop("citation", None)
     members: dict[str, Any] = {member: "".join(pieces) for member, pieces in fragments.items()}
+    if citations is not None:
+        members["citations"] = citations
     if "partial_json" in members:
         members["input"] = _tool_input(members.pop("partial_json"), truncated=truncated)
     return block | members

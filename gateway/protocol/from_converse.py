@@ -14,6 +14,7 @@ import orjson
 
 from gateway.protocol import sse
 from gateway.protocol.bedrock_errors import from_bedrock
+from gateway.protocol.citations import from_citation
 from gateway.protocol.errors import ApiError, UpstreamProtocolError
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.usage import Usage, from_converse_usage
@@ -191,7 +192,10 @@ class StreamTranslator:
         tool_use = delta.get("toolUse")
         if isinstance(tool_use, dict):
             return closing + self._tool_input(tool_use)
-        if any(member in delta for member in ("text", "reasoningContent", "toolUse")):
+        citation = delta.get("citation")
+        if isinstance(citation, dict):
+            return closing + self._citation(citation)
+        if any(member in delta for member in ("text", "reasoningContent", "toolUse", "citation")):
             raise UpstreamProtocolError("Bedrock sent a delta whose content has the wrong type.")
         self.unknown_events += 1
         return closing
@@ -234,6 +238,17 @@ class StreamTranslator:
             return b""
         opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
         return opening + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
+
+    def _citation(self, citation: dict[str, Any]) -> bytes:
+        self._expect(TEXT)
+        translated = from_citation(citation)
+        if translated is None:
+            self.unknown_events += 1
+            return b""
+        opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
+        delta = {"type": "citations_delta", "citation": translated}
+        event = {"type": "content_block_delta", "index": self._next_index, "delta": delta}
+        return opening + sse.encode("content_block_delta", event)
 
     def _reasoning(self, reasoning: dict[str, Any]) -> bytes:
         if isinstance(redacted := reasoning.get("redactedContent"), str):

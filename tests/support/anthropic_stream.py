@@ -76,6 +76,10 @@ def read_stream(stream: bytes) -> Reply:
             case "content_block_delta":
                 assert open_block is not None
                 assert event["index"] == len(reply.blocks) - 1
+                if event["delta"]["type"] == "citations_delta":
+                    assert open_block["type"] == "text"
+                    open_block.setdefault("citations", []).append(event["delta"]["citation"])
+                    continue
                 member = DELTAS_OF_BLOCK[open_block["type"]][event["delta"]["type"]]
                 open_block[member] += event["delta"][member]
             case "content_block_stop":

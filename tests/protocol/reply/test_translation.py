@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.protocol.citations import LOCATIONS
 from gateway.protocol.eventstream import encode_event, encode_exception, encode_frame
 from gateway.protocol.from_converse import MALFORMED, STOP_REASONS
 from tests.support.anthropic_stream import Reply, read_stream
@@ -305,3 +306,55 @@ def test_a_stream_that_was_not_whole_does_not_accumulate() -> None:
     stream, _ = translate([START + delta(0, text="a")])
     with pytest.raises(Exception, match="not whole"):
         accumulate(stream)
+
+
+CITATION = {"title": "Report", "source": "s", "sourceContent": [{"text": "the "}, {"text": "words"}]}
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (
+            {"documentChar": {"documentIndex": 0, "start": 3, "end": 9}},
+            {"type": "char_location", "document_index": 0, "start_char_index": 3, "end_char_index": 9},
+        ),
+        (
+            {"documentPage": {"documentIndex": 1, "start": 1, "end": 2}},
+            {"type": "page_location", "document_index": 1, "start_page_number": 1, "end_page_number": 2},
+        ),
+        (
+            {"documentChunk": {"documentIndex": 0, "start": 0, "end": 1}},
+            {"type": "content_block_location", "document_index": 0, "start_block_index": 0, "end_block_index": 1},
+        ),
+    ],
+)
+def test_a_citation_of_a_document_reaches_the_text_it_belongs_to(
+    location: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    frames = [delta(0, text="It says so."), delta(0, citation={**CITATION, "location": location}), block_stop(0)]
+    stream, _ = translate([b"".join([START, *frames, STOP, METADATA])])
+    citation = {**expected, "cited_text": "the words", "document_title": "Report", "file_id": None}
+    (block,) = read_stream(stream).blocks
+    assert block == {"type": "text", "text": "It says so.", "citations": [citation]}
+    assert json.loads(accumulate(stream))["content"] == [block]
+
+
+def test_a_citation_of_a_search_result_keeps_its_source() -> None:
+    location = {"searchResultLocation": {"searchResultIndex": 2, "start": 0, "end": 1}}
+    frames = [delta(0, citation={**CITATION, "location": location}), delta(0, text="a"), block_stop(0)]
+    (block,) = read(START, *frames, STOP, METADATA).blocks
+    assert block["citations"][0]["source"] == "s"
+    assert block["citations"][0]["search_result_index"] == 2
+
+
+def test_a_citation_that_anthropic_cannot_say_is_counted() -> None:
+    translator = make_translator()
+    web = delta(0, citation={**CITATION, "location": {"web": {"url": "https://example.org"}}})
+    stream, error = translate([START + delta(0, text="a") + web + block_stop(0) + STOP + METADATA], translator)
+    assert error is None
+    assert read_stream(stream).text == "a"
+    assert translator.unknown_events == 1
+
+
+def test_every_citation_location_of_botocores_model_is_translated_or_known_to_have_no_counterpart() -> None:
+    assert set(shape("CitationLocation")["members"]) == {*LOCATIONS, "web"}
