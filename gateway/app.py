@@ -1,5 +1,6 @@
 """The application: what lives as long as the process, and how it is served."""
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -7,14 +8,17 @@ from aiobotocore.session import get_session
 from aiohttp import web
 
 from gateway.access import Admission, gatekeeper_for
-from gateway.handlers import ADMISSION, BEDROCK, GATEKEEPER, SETTINGS, dispatch
-from gateway.logs import make_logger
+from gateway.connections import Runner
+from gateway.handlers import ADMISSION, BEDROCK, dispatch
+from gateway.intake import GATEKEEPER, SETTINGS, expect_nothing
+from gateway.logs import HTTP_LOGGER, make_logger
 from gateway.middleware import LOGGER, request_boundary
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
 from gateway.upstreams.bedrock import open_bedrock
 
 # Headers of Claude Code are short; one line of 8 KiB leaves room for what sits in front of us.
+LINGERING_SECONDS: Final = 2.0
 MAX_HEADER_BYTES: Final = 16 * 1024
 
 
@@ -24,7 +28,7 @@ def build_app(settings: Settings) -> web.Application:
     app[LOGGER] = make_logger(settings.log_level)
     app[ADMISSION] = Admission(settings.max_streams)
     app.cleanup_ctx.append(aws_clients)
-    app.router.add_route("*", "/{path:.*}", dispatch)
+    app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=expect_nothing)
     return app
 
 
@@ -38,10 +42,10 @@ async def aws_clients(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def make_runner(app: web.Application) -> web.AppRunner:
+def make_runner(app: web.Application) -> Runner:
     """The runner that `serve` uses, and every test that is about connections."""
     settings = app[SETTINGS]
-    return web.AppRunner(
+    return Runner(
         app,
         # Off by default since aiohttp 3.7: without it the model would go on, and be billed, after its reader has left.
         handler_cancellation=True,
@@ -49,6 +53,9 @@ def make_runner(app: web.Application) -> web.AppRunner:
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_seconds,
         shutdown_timeout=settings.grace_seconds,
+        # How long the rest of a refused upload is read on, so that the client sees its answer.
+        lingering_time=LINGERING_SECONDS,
         access_log=None,
+        logger=logging.getLogger(HTTP_LOGGER),
         max_field_size=MAX_HEADER_BYTES,
     )

@@ -168,7 +168,8 @@ class Resolution:
     model: Model
     model_id: str
     """What goes into the URL: the base id under the prefix of an inference profile."""
-    requested: str
+    name: str
+    """Of the model that answers: what permissions are about and callers are told. `model` may be its nearest kin."""
     substituted: bool
     """Another model than the one asked for will answer."""
 
@@ -506,13 +507,13 @@ def resolve(name: str, region: str) -> Resolution | None:
     bare = _DECORATION.sub("", name.lower())
     provider_id = _PROVIDER_ID.fullmatch(bare)
     if provider_id is not None:
-        return Resolution(_row_behind(provider_id["name"]), bare, requested=name, substituted=False)
+        return _as_provided(bare, provider_id["name"])
     named = _named(_VERSION_DOT.sub("-", bare))
     row = named or (_of_family(bare) if bare.startswith("claude") else None)
     if row is None:
         return None
     serving = _in_service(row)
-    return Resolution(serving, _profile_id(serving, region), requested=name, substituted=serving is not named)
+    return Resolution(serving, _profile_id(serving, region), serving.name, substituted=serving is not named)
 
 
 def _named(name: str) -> Model | None:
@@ -526,8 +527,11 @@ def _of_family(name: str) -> Model | None:
     return next((row for family, row in _NEWEST.items() if family in name), None)
 
 
-def _row_behind(name: str) -> Model:
-    return _named(name) or _of_family(name) or _NEWEST[DEFAULT_FAMILY]
+def _as_provided(model_id: str, name: str) -> Resolution:
+    """A provider's id is called as it is. If no row is that model, the nearest lends its capabilities, not its name."""
+    named = _named(name)
+    kin = named or _of_family(name) or _NEWEST[DEFAULT_FAMILY]
+    return Resolution(kin, model_id, named.name if named else _BEDROCK_VERSION.sub("", name), substituted=False)
 
 
 def _in_service(row: Model) -> Model:

@@ -12,9 +12,12 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
-from gateway.protocol.errors import ApiError, GatewayError
+from gateway.protocol.errors import ApiError, GatewayError, InvalidRequest
 from gateway.protocol.usage import Usage
 
+# A child of the application's logger: what aiohttp has to say about connections.
+HTTP_LOGGER: Final = "chatrix.http"
+MAX_LOGGED_PATH: Final = 100
 INTERNAL_ERROR: Final = "The gateway failed to answer; its log has the details under the request id."
 
 
@@ -49,6 +52,7 @@ class AccessLine:
     unknown_events: int = 0
     error_type: str | None = None
     error_message: str | None = None
+    error_cause: str | None = None
     session_id: str | None = None
     trace: list[str] | None = None
 
@@ -67,8 +71,17 @@ class AccessLine:
         else:
             error = ApiError(INTERNAL_ERROR)
             self.trace = [type(failure).__name__, *traceback.format_tb(failure.__traceback__)]
-        self.error_type, self.error_message = error.type, error.message
+        self.error(error)
         return error
+
+    def error(self, error: GatewayError) -> None:
+        """What is logged of it. A refusal of the caller's own request may quote it: only its JSON path is."""
+        self.error_type = error.type
+        if error.__cause__ is not None:
+            self.error_cause = getattr(error.__cause__, "summary", type(error.__cause__).__name__)
+        self.error_message = error.message
+        if isinstance(error, InvalidRequest):
+            self.error_message = error.message.partition(":")[0][:MAX_LOGGED_PATH]
 
     def fields(self) -> dict[str, Any]:
         """Without the fields nobody filled in."""
@@ -96,6 +109,7 @@ class AccessLine:
             "upstream_request_id": self.upstream_request_id,
             "error_type": self.error_type,
             "error_message": self.error_message,
+            "error_cause": self.error_cause,
             "trace": self.trace,
         }
         return {name: value for name, value in values.items() if value is not None}

@@ -1,12 +1,12 @@
 """Around every request: its id, its errors as Anthropic's JSON, its one access line."""
 
 from collections.abc import Awaitable, Callable
-from secrets import token_hex
 from typing import Final
 
 from aiohttp import web
 from aws_lambda_powertools import Logger
 
+from gateway.connections import new_request_id
 from gateway.logs import AccessLine, write_access_line
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, RequestTooLarge, encode_error
 
@@ -15,7 +15,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LINE: Final = web.RequestKey("line", AccessLine)
 LOGGER: Final = web.AppKey("logger", Logger)
 
-REQUEST_ID_BYTES: Final = 12
 # nginx's name for it; nobody receives it, the log does.
 CLIENT_GONE: Final = 499
 # Asked every few seconds by load balancers; a line each would bury the others.
@@ -25,9 +24,7 @@ MAX_LOGGED_PATH: Final = 200
 
 @web.middleware
 async def request_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    line = AccessLine(
-        request_id=f"req_{token_hex(REQUEST_ID_BYTES)}", method=request.method, path=request.path[:MAX_LOGGED_PATH]
-    )
+    line = AccessLine(request_id=new_request_id(), method=request.method, path=request.path[:MAX_LOGGED_PATH])
     request[LINE] = line
     try:
         response = await _answer(request, handler, line)
@@ -58,7 +55,7 @@ async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> w
 
 
 def error_response(error: GatewayError, line: AccessLine) -> web.Response:
-    line.error_type, line.error_message = error.type, error.message
+    line.error(error)
     return web.Response(
         status=error.status,
         body=encode_error(error, line.request_id),

@@ -7,7 +7,7 @@ because clients abandon a silent connection. So one task watches the clock next 
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final
 
 from aiohttp import web
@@ -63,7 +63,6 @@ class EventWriter:
     async def _commit(self) -> None:
         async with self._commit_lock:
             if not self._response.prepared:
-                self._line.first_event()
                 self._line.status = 200
                 await self._response.prepare(self._request)
 
@@ -99,9 +98,9 @@ async def whole_reply(upstream: Upstream, translator: StreamTranslator, line: Ac
     """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
     accumulator = MessageAccumulator()
     try:
-        async with upstream as stream:
+        async with upstream as stream, aclosing(stream.frames()) as batches:
             line.upstream_request_id = stream.request_id
-            async for frames in stream:
+            async for frames in batches:
                 line.first_event()
                 for frame in frames:
                     accumulator.feed(translator.feed(frame))
@@ -115,9 +114,10 @@ async def whole_reply(upstream: Upstream, translator: StreamTranslator, line: Ac
 
 async def _relay(upstream: Upstream, translator: StreamTranslator, writer: EventWriter, line: AccessLine) -> None:
     try:
-        async with upstream as stream:
+        async with upstream as stream, aclosing(stream.frames()) as batches:
             line.upstream_request_id = stream.request_id
-            async for frames in stream:
+            async for frames in batches:
+                line.first_event()
                 await _write_translated(frames, translator, writer)
                 if translator.done:
                     break
@@ -161,5 +161,5 @@ async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine
 
 def _note(translator: StreamTranslator, line: AccessLine) -> None:
     line.stop_reason = translator.stop_reason
-    line.usage = translator.usage
+    line.usage = translator.usage if translator.done else None
     line.unknown_events = translator.unknown_events

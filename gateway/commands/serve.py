@@ -6,6 +6,7 @@ request is the same as in production.
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -14,15 +15,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from botocore.exceptions import BotoCoreError
 
 from gateway import __version__
 from gateway.app import build_app, make_runner
+from gateway.commands import tokens_per_second
 from gateway.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from gateway.simulator import Simulator
 
 USAGE_ERROR: Final = 2
+REGION_VARIABLES: Final = frozenset({"AWS_REGION", "AWS_DEFAULT_REGION"})
 CANNOT_LISTEN: Final = 1
 # At the keyboard nobody wants to wait for streams to end; SIGTERM, which a platform sends, gives them their time.
 INTERRUPT_GRACE_SECONDS: Final = 0.5
@@ -34,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tokens-per-second",
-        type=float,
+        type=tokens_per_second,
         default=60.0,
         metavar="N",
         help="how fast the simulator talks (default 60; 0: as fast as it can)",
@@ -42,12 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if not os.environ.get("AWS_PROFILE", "unset"):
+        del os.environ["AWS_PROFILE"]  # set but empty, as containers pass it on; botocore would look for that name
     try:
         settings = Settings.from_env(os.environ)
         return asyncio.run(_serve(settings, arguments))
     except SettingsError as error:
         print(f"chatrix: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    except (BotoCoreError, ValueError) as error:
+        # Raised when the clients are made: an unknown profile, a broken file, an endpoint that is no URL.
+        print(f"chatrix: the AWS settings cannot be used: {error}", file=sys.stderr)
+    return USAGE_ERROR
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -81,11 +90,8 @@ async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None"
             if signals[0] == signal.SIGINT:
                 await cut_short(runner)
     except OSError as error:
-        print(
-            f"chatrix: cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Another port: PORT=4000 make run",
-            file=sys.stderr,
-        )
+        hint = " Another port: PORT=4000 make run" if error.errno == errno.EADDRINUSE else ""
+        print(f"chatrix: cannot listen on {settings.host}:{settings.port}: {error.strerror}.{hint}", file=sys.stderr)
         return CANNOT_LISTEN
     return 0
 
@@ -111,17 +117,22 @@ async def cut_short(runner: web.AppRunner) -> None:
 
 
 def point_aws_at(simulator: "Simulator") -> None:
-    """Before any client is made: the endpoints of the simulator, and credentials that are worth nothing elsewhere."""
+    """Before any client is made: the simulator's endpoints, worthless credentials, nothing of the user's own AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name not in REGION_VARIABLES]:
+        del os.environ[name]
     os.environ |= {
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator.url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": simulator.url,
         "AWS_ACCESS_KEY_ID": "simulated",
         "AWS_SECRET_ACCESS_KEY": "simulated",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY", ""), "127.0.0.1"))),
+        # A user's profile may choose endpoints, or tell botocore to ignore ours.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        # Both spellings count, and the lower one first.
+        "NO_PROXY": simulator.host,
+        "no_proxy": simulator.host,
     }
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"):
-        os.environ.pop(name, None)
 
 
 def announce(settings: Settings, port: int, simulator: "Simulator | None") -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 from dataclasses import replace
 
+from gateway.commands import tokens_per_second
 from gateway.simulator import LOCAL_API_KEY, Simulator, SimulatorOptions, open_simulator
 
 DEFAULT_PORT = 3001
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--tokens-per-second",
-        type=_rate,
+        type=tokens_per_second,
         default=SimulatorOptions().tokens_per_second,
         help="how fast it answers; 0 for as fast as possible (default: %(default)g)",
     )
@@ -66,10 +67,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 <= rate < float("inf"):
-        raise argparse.ArgumentTypeError("a rate is 0 or more tokens a second")
-    return rate

@@ -40,7 +40,7 @@ class MessageAccumulator:
                     self._message = event["message"]
                 case "message_delta":
                     self._message |= event["delta"]
-                    self._message["usage"] = event["usage"]
+                    self._message["usage"] |= event["usage"]
                 case "message_stop":
                     self._whole = True
 

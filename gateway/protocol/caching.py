@@ -13,6 +13,8 @@ from gateway.protocol.messages import CacheControl
 from gateway.protocol.scope import Scope
 
 MAX_CACHE_POINTS: Final = 4
+# Of a point that does not say.
+DEFAULT_TTL: Final = "5m"
 
 Element = TypeVar("Element", ContentBlock, SystemBlock, ToolEntry)
 
@@ -33,8 +35,12 @@ def mark(content: list[Element], control: CacheControl | None, scope: Scope, nam
     before = content[end - 1].get("cachePoint")
     if before is None:
         content.insert(end, {"cachePoint": point})
-    elif before != point:
+    elif _ttl(before) != _ttl(point):
         scope.disposition.approximate(name)
+
+
+def _ttl(point: CachePoint) -> str:
+    return point.get("ttl", DEFAULT_TTL)
 
 
 def _takes_no_point(block: Mapping[str, object]) -> bool:
@@ -47,7 +53,7 @@ def _cache_point(control: CacheControl, scope: Scope) -> CachePoint:
         return {"type": "default"}
     if scope.model.capabilities.cache_ttl_1h:
         return {"type": "default", "ttl": control.ttl}
-    if control.ttl != "5m":  # which is what a point without ttl means
+    if control.ttl != DEFAULT_TTL:
         scope.disposition.approximate("cache_control.ttl")
     return {"type": "default"}
 
@@ -56,8 +62,9 @@ def mark_whole(request: ConverseRequest, control: CacheControl | None, scope: Sc
     """Top-level `cache_control`: one more point, at the end of the conversation, if there is one left."""
     if control is None:
         return
-    if _points(request) < MAX_CACHE_POINTS:
-        mark(request["messages"][-1]["content"], control, scope, "cache_control")
+    last = request["messages"][-1]["content"]
+    if _points(request) < MAX_CACHE_POINTS or "cachePoint" in last[-1]:
+        mark(last, control, scope, "cache_control")
     else:
         scope.disposition.drop("cache_control")
 

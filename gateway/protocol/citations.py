@@ -21,11 +21,10 @@ INDEXES: Final = {"searchResultLocation": "searchResultIndex"}
 def from_citation(citation: Mapping[str, Any]) -> dict[str, Any] | None:
     """Anthropic's citation object; None for a location that it does not have (`web`) or that nobody knows yet."""
     location = citation.get("location")
-    if not isinstance(location, dict) or len(location) != 1:
+    kind = next((kind for kind in LOCATIONS if isinstance(location, dict) and kind in location), None)
+    if kind is None or not isinstance(location, dict) or not isinstance(location[kind], dict):
         return None
-    ((kind, place),) = location.items()
-    if kind not in LOCATIONS or not isinstance(place, dict):
-        return None
+    place = location[kind]
     anthropic_type, index, start, end = LOCATIONS[kind]
     translated = {
         "type": anthropic_type,

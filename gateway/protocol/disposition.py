@@ -16,6 +16,8 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 # What is removed without a word, and why. Everything else that goes missing has a name in `dropped`.
 REMOVED_SILENTLY: Final = {
     "messages.content.text": "Blank text: Bedrock refuses the request, and no model reads anything in it.",
+    "stop_sequences": "Empty ones: Bedrock refuses them, and nothing can stop at them.",
+    "tools": "Claude Code's DeferredToolPlaceholder, which stands for what is not loaded: calling it does nothing.",
     "system.text": "Claude Code's attribution line: only api.anthropic.com reads it, and it changes with the "
     "conversation, which would defeat prompt caching.",
 }

@@ -41,7 +41,7 @@ DOCUMENT_FORMATS: Final = {
 
 
 def to_document(block: DocumentBlock, path: str, scope: Scope) -> Document:
-    document_format, source, content = _source(block, f"{path}.source")
+    document_format, source, content = _source(block, f"{path}.source", scope)
     name = scope.document_names.name(block.title, content)
     if block.title and name != block.title:
         scope.disposition.approximate("messages.content.title")
@@ -55,7 +55,7 @@ def to_document(block: DocumentBlock, path: str, scope: Scope) -> Document:
     return document
 
 
-def _source(block: DocumentBlock, path: str) -> tuple[str, DocumentSource, str]:
+def _source(block: DocumentBlock, path: str, scope: Scope) -> tuple[str, DocumentSource, str]:
     """The format, the source, and what a name can be made from."""
     match block.source:
         case Base64Source(media_type=media_type, data=data):
@@ -70,6 +70,8 @@ def _source(block: DocumentBlock, path: str) -> tuple[str, DocumentSource, str]:
             return "txt", {"bytes": b64encode(text.encode()).decode()}, text
         case ContentSource():
             texts = _texts(block.source, f"{path}.content")
+            if _has_marks(block.source):
+                scope.disposition.drop("messages.content.source.cache_control")
             return "txt", {"content": [{"text": text} for text in texts]}, "\n".join(texts)
         case UrlSource() | FileSource():
             raise InvalidRequest(remote_source(block.source, path))
@@ -88,6 +90,10 @@ def _texts(source: ContentSource, path: str) -> list[str]:
     if not texts:
         raise InvalidRequest(f"{path}: empty")
     return texts
+
+
+def _has_marks(source: ContentSource) -> bool:
+    return not isinstance(source.content, str) and any(block.cache_control is not None for block in source.content)
 
 
 def remote_source(source: UrlSource | FileSource, path: str) -> str:

@@ -32,11 +32,6 @@ class Unauthenticated(GatewayError):
     usual_status = 401
 
 
-class BillingProblem(GatewayError):
-    type = "billing_error"
-    usual_status = 402
-
-
 class PermissionDenied(GatewayError):
     type = "permission_error"
     usual_status = 403

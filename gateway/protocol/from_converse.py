@@ -17,7 +17,7 @@ from gateway.protocol.bedrock_errors import from_bedrock
 from gateway.protocol.citations import from_citation
 from gateway.protocol.errors import ApiError, UpstreamProtocolError
 from gateway.protocol.eventstream import Frame
-from gateway.protocol.usage import Usage, from_converse_usage
+from gateway.protocol.usage import UNKNOWN_USAGE, Usage, from_converse_usage
 
 # Converse's stop reasons and Anthropic's; a test compares the keys with botocore's model.
 STOP_REASONS: Final[Mapping[str, str]] = {
@@ -34,6 +34,8 @@ MALFORMED: Final[Mapping[str, str]] = {
     "malformed_model_output": "The model's output was malformed. Try the request again.",
     "malformed_tool_use": "The model's tool call was malformed. Try the request again.",
 }
+
+CONTENT_EVENTS: Final = ("contentBlockStart", "contentBlockDelta", "contentBlockStop")
 
 TEXT: Final = "text"
 THINKING: Final = "thinking"
@@ -106,9 +108,14 @@ class StreamTranslator:
             "messageStop": self._message_stop,
             "metadata": self._metadata,
         }
+        if max_tokens == 0:
+            # The caller only warms the cache. Converse generates one token at least; nobody asked for it.
+            self._events |= dict.fromkeys(CONTENT_EVENTS, _nothing)
 
     def feed(self, frame: Frame) -> bytes:
-        """The events that this frame completes; often one, sometimes none."""
+        """The events that this frame completes; often one, sometimes none. After the end, all frames say nothing."""
+        if self.done:
+            return b""
         headers, raw_payload = frame
         if headers.get(":message-type") != "event":
             self._raise_for(headers, raw_payload)
@@ -135,12 +142,6 @@ class StreamTranslator:
 
     def _start(self) -> bytes:
         self._started = True
-        usage = {
-            "input_tokens": 0,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": 0,
-        }
         message: dict[str, Any] = {
             "id": self._message_id,
             "type": "message",
@@ -149,7 +150,8 @@ class StreamTranslator:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": usage,
+            "stop_details": None,
+            "usage": UNKNOWN_USAGE,
         }
         return sse.encode("message_start", {"type": "message_start", "message": message})
 
@@ -228,7 +230,7 @@ class StreamTranslator:
         if isinstance(usage, dict):
             self.usage = from_converse_usage(usage)
             self._has_usage = True
-        return self._end() if self.stop_reason is not None and not self.done else b""
+        return self._end() if self.stop_reason is not None else b""
 
     # --- content
 
@@ -349,21 +351,28 @@ class StreamTranslator:
 
     def _end(self) -> bytes:
         self.done = True
-        delta: dict[str, Any] = {"stop_reason": self.stop_reason, "stop_sequence": self._stop_sequence}
-        if self.stop_reason == "refusal":
-            delta["stop_details"] = {"type": "refusal", "category": None, "explanation": None}
+        refused = self.stop_reason == "refusal"
+        delta = {
+            "stop_reason": self.stop_reason,
+            "stop_sequence": self._stop_sequence,
+            "stop_details": {"type": "refusal", "category": None, "explanation": None} if refused else None,
+        }
         event = {"type": "message_delta", "delta": delta, "usage": self.usage.as_anthropic()}
         return sse.encode("message_delta", event) + _MESSAGE_STOP
 
     def _raise_for(self, headers: Mapping[str, str], raw_payload: bytes) -> None:
         if headers.get(":message-type") == "exception":
             name = headers.get(":exception-type", "")
-            raise from_bedrock(name, parse_payload(raw_payload), max_tokens=self._max_tokens)
+            raise from_bedrock(name, _readable_payload(raw_payload), max_tokens=self._max_tokens)
         if headers.get(":message-type") == "error":
             raise ApiError(
                 f"Bedrock broke off the stream with an error ({headers.get(':error-code', 'no code')[:80]})."
             )
         raise UpstreamProtocolError("Bedrock sent a frame that is neither an event nor an error.")
+
+
+def _nothing(_: dict[str, Any]) -> bytes:
+    return b""
 
 
 def parse_payload(raw_payload: bytes) -> dict[str, Any]:
@@ -375,6 +384,14 @@ def parse_payload(raw_payload: bytes) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise UpstreamProtocolError("Bedrock sent an event that is not a JSON object.")
     return payload
+
+
+def _readable_payload(raw_payload: bytes) -> dict[str, Any]:
+    """An exception's name tells what it is even where its message cannot be read."""
+    try:
+        return parse_payload(raw_payload)
+    except UpstreamProtocolError:
+        return {}
 
 
 def block_index(payload: Mapping[str, Any]) -> int:

@@ -6,9 +6,12 @@ are the caller's and stay what orjson made of them.
 Source: https://docs.claude.com/en/api/messages.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
+
+# Anthropic's own limit: https://docs.claude.com/en/api/messages
+MAX_MESSAGES: Final = 100_000
 
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -184,7 +187,7 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
     """The body of `POST /v1/messages`, and, without `max_tokens`, of `/v1/messages/count_tokens`."""
 
     model: str
-    messages: tuple[Message, ...]
+    messages: Annotated[tuple[Message, ...], Meta(max_length=MAX_MESSAGES)]
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
     system: str | tuple[TextBlock, ...] | None = None
     tools: tuple[CustomTool, ...] | None = None

@@ -1,5 +1,6 @@
 """JSON that broke off, closed so that it can be read: a tool call cut short by `max_tokens`."""
 
+import json
 import re
 from typing import Final
 
@@ -8,8 +9,8 @@ import orjson
 CLOSERS: Final = {"{": "}", "[": "]"}
 # A string, which may be the unfinished one at the end (then its last group is not a quote), or a mark between values.
 TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*("|\\?\Z)|[{}\[\],]', re.DOTALL)
-# Far deeper than any tool call; a model that only opens brackets must not cost quadratic time.
-MAX_DEPTH: Final = 200
+# Of the places where a value may have just ended, at most two in a row cannot be closed: `{"key` and `{"key"`.
+CANDIDATES: Final = 4
 
 
 def complete_json(text: str) -> str:
@@ -17,33 +18,39 @@ def complete_json(text: str) -> str:
 
     The same as the partial mode in which Anthropic's SDKs read a stream, so that a whole reply equals the streamed one.
     """
-    for end, closers in reversed(_ends(text)):
+    for end, closers in reversed(_last_ends(text)):
         candidate = text[:end] + closers
         if is_object(candidate):
             return candidate
     return "{}"
 
 
-def _ends(text: str) -> list[tuple[int, str]]:
-    """Places at which a value may have just ended, with what closes everything that is open there; the last few."""
-    ends: list[tuple[int, str]] = []
+def _last_ends(text: str) -> list[tuple[int, str]]:
+    """The last places at which a value may have just ended, each with what closes everything that is open there."""
+    tokens = [token for token in TOKEN.finditer(text) if token[0][0] != '"' or token[1] == '"']
     stack: list[str] = []
-    for token in TOKEN.finditer(text):
+    ends: list[tuple[int, str]] = []
+    for number, token in enumerate(tokens):
         mark = token[0]
-        if mark[0] == '"' and token[1] != '"':
-            break
         if mark in CLOSERS:
             stack.append(CLOSERS[mark])
         elif mark in "]}" and stack:
             stack.pop()
-        if len(stack) > MAX_DEPTH:
-            return []
-        ends.append((token.start() if mark == "," else token.end(), "".join(reversed(stack))))
-    return ends[-2 * MAX_DEPTH :]
+        if number >= len(tokens) - CANDIDATES:
+            ends.append((token.start() if mark == "," else token.end(), "".join(reversed(stack))))
+    return ends
 
 
 def is_object(text: str) -> bool:
     try:
         return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
+        return _is_lenient_object(text)
+
+
+def _is_lenient_object(text: str) -> bool:
+    """Models do write half a surrogate pair, which orjson refuses and clients read."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
         return False

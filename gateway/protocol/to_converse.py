@@ -12,7 +12,6 @@ from typing import Any, Final
 import orjson
 
 from gateway.catalog import Model
-from gateway.protocol.betas import drop_betas
 from gateway.protocol.caching import limit_points, mark_whole
 from gateway.protocol.converse import ConverseRequest, InferenceConfig
 from gateway.protocol.disposition import Disposition
@@ -23,8 +22,6 @@ from gateway.protocol.system_prompt import to_system
 from gateway.protocol.thinking import to_effort, to_thinking
 from gateway.protocol.tools import to_tool_config
 from gateway.protocol.turns import to_turns
-
-__all__ = ["Translation", "drop_betas", "encode", "to_converse"]
 
 MIN_MAX_TOKENS: Final = 1
 # Which stop sequence was hit: where a whole reply has it, and where a stream has it. The other one is ignored.

@@ -15,6 +15,7 @@ from gateway.protocol.messages import (
     CustomTool,
     Message,
     MessagesRequest,
+    ToolAdditionBlock,
     ToolChoice,
     ToolChoiceAny,
     ToolChoiceAuto,
@@ -73,6 +74,8 @@ def _history(messages: tuple[Message, ...]) -> _History:
             elif isinstance(block, ToolResultBlock):
                 history.has_blocks = True
                 history.referenced.update(_references(block))
+            elif isinstance(block, ToolAdditionBlock):
+                history.referenced.add(str(block.tool.get("name", "")))
     history.has_blocks = history.has_blocks or bool(history.used)
     return history
 

@@ -46,7 +46,20 @@ def to_turns(messages: tuple[Message, ...], scope: Scope) -> list[Turn]:
     spoken = [piece for piece in pieces if piece.content]
     if not spoken:
         raise InvalidRequest("messages: at least one message with content is required")
-    return [_to_turn(role, list(group), scope) for role, group in groupby(spoken, key=lambda piece: piece.role)]
+    turns = [_to_turn(role, list(group), scope) for role, group in groupby(spoken, key=lambda piece: piece.role)]
+    _trim_prefill(turns[-1], scope)
+    return turns
+
+
+def _trim_prefill(turn: Turn, scope: Scope) -> None:
+    """An answer that the caller has begun: Claude refuses white space at its end. Only the last turn can be one."""
+    block = turn["content"][-1]
+    if turn["role"] != "assistant" or "text" not in block:
+        return
+    trimmed = block["text"].rstrip()
+    if trimmed != block["text"]:
+        turn["content"][-1] = {"text": trimmed}
+        scope.disposition.approximate("messages.content.text")
 
 
 def _to_piece(message: Message, path: str, scope: Scope) -> _Piece:
@@ -93,8 +106,12 @@ def _operator_note(blocks: tuple[RequestBlock, ...], path: str, scope: Scope) ->
                     content.append({"text": OPERATOR_NOTE.format(text)})
                     scope.disposition.approximate("messages.role.system")
                 mark(content, cache_control, scope, CACHE_CONTROL)
-            case ToolAdditionBlock() | ToolRemovalBlock():
-                scope.disposition.drop(f"messages.content.{block.__struct_config__.tag}")
+            case ToolAdditionBlock():
+                # `tools` offers it from now on; the model is not told when it came.
+                scope.disposition.approximate("messages.content.tool_addition")
+                mark(content, block.cache_control, scope, CACHE_CONTROL)
+            case ToolRemovalBlock():
+                scope.disposition.drop("messages.content.tool_removal")
                 mark(content, block.cache_control, scope, CACHE_CONTROL)
             case _:
                 kind = block.__struct_config__.tag

@@ -5,7 +5,7 @@ In both protocols the input count excludes cached tokens, so the buckets add up 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class Usage:
             },
             "output_tokens": self.output,
         }
+
+
+# Of message_start, when nothing is known yet. SDKs take the counts of message_delta instead, but not the split.
+UNKNOWN_USAGE: Final = {**Usage().as_anthropic(), "service_tier": "standard"}
 
 
 def from_converse_usage(usage: Mapping[str, Any]) -> Usage:

@@ -10,10 +10,10 @@ generating, and billing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 import orjson
@@ -45,7 +45,7 @@ from gateway.settings import Settings
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 # After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
-DRAIN_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 0.25
 # aiohttp writes longer bytes in one go, which holds up the other streams; a file object it writes piece by piece.
 LONG_BODY_BYTES: Final = 2**20
 CREDENTIALS_MISSING: Final = (
@@ -61,14 +61,6 @@ CREDENTIALS_MISSING: Final = (
 BODY_PARAMETER: Final = "chatrixBody"
 
 
-class ConverseStream(Protocol):
-    """An answer under way: `async for` gives the frames of each read, in order, until the body ends."""
-
-    request_id: str
-
-    def __aiter__(self) -> AsyncIterator[list[Frame]]: ...
-
-
 class BedrockStream:
     """The frames of one response. `request_id` is Bedrock's own."""
 
@@ -76,7 +68,7 @@ class BedrockStream:
         self.request_id = response.headers.get("x-amzn-requestid", "")
         self._response = response
 
-    async def __aiter__(self) -> AsyncIterator[list[Frame]]:
+    async def frames(self) -> AsyncGenerator[list[Frame], None]:
         """One read, one list. Raises `UpstreamProtocolError` for damage or a cut, `UpstreamTimeout` for silence."""
         decoder = FrameDecoder()
         try:
@@ -91,11 +83,12 @@ class BedrockStream:
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamProtocolError("The connection to Bedrock broke in the middle of its answer.") from error
 
-    async def close(self) -> None:
-        """Back to the pool if the body has ended, or does at once; otherwise the connection is closed."""
+    def close(self) -> None:
+        """Closes the connection, unless the body has ended: then it is back in the pool already."""
         self._response.close()
 
     async def drain(self) -> None:
+        """Waits a moment for the end of the body, which gives the connection back to the pool."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._response.content.readany():
@@ -110,11 +103,10 @@ class Bedrock:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        for operation in ("ConverseStream",):
-            events = client.meta.events
-            events.register(f"provide-client-params.bedrock-runtime.{operation}", _take_body)
-            events.register(f"before-call.bedrock-runtime.{operation}", _put_body)
-            events.register(f"before-parse.bedrock-runtime.{operation}", _keep_raw_response)
+        events = client.meta.events
+        events.register("provide-client-params.bedrock-runtime.ConverseStream", _take_body)
+        events.register("before-call.bedrock-runtime.ConverseStream", _put_body)
+        events.register("before-parse.bedrock-runtime.ConverseStream", _keep_raw_response)
 
     @asynccontextmanager
     async def converse_stream(
@@ -129,14 +121,16 @@ class Bedrock:
             yield stream
             await stream.drain()
         finally:
-            await stream.close()
+            stream.close()
 
     async def _send(self, model_id: str, body: bytes, max_tokens: int | None) -> aiohttp.ClientResponse:
         try:
             result = await self._client.converse_stream(modelId=model_id, **{BODY_PARAMETER: body})
+        except NotAStream as error:
+            raise ApiError("Bedrock's endpoint answered with something that is not an event stream.") from error
         except BedrockRefusal as refusal:
             raise refusal.translated(max_tokens) from refusal
-        except (BotoCoreError, OSError, TimeoutError) as error:
+        except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         response: aiohttp.ClientResponse = result["raw"]
         return response
@@ -147,6 +141,8 @@ class BedrockRefusal(Exception):
 
     def __init__(self, status: int, headers: Mapping[str, str], raw_body: bytes) -> None:
         super().__init__(status)
+        # For the log: the name and the status, nothing of the message.
+        self.summary = f"{headers.get('x-amzn-errortype', '').partition(':')[0][:80] or 'no name'}, HTTP {status}"
         self._status = status
         self._headers = headers
         self._raw_body = raw_body
@@ -171,6 +167,10 @@ class BedrockRefusal(Exception):
         )
 
 
+class NotAStream(Exception):
+    """A 200 of another content type: something stands between us and Bedrock."""
+
+
 def unreachable(error: Exception) -> GatewayError:
     """Bedrock did not answer. The texts name no host, and nothing of botocore's."""
     if isinstance(error, CREDENTIALS_MISSING):
@@ -179,8 +179,8 @@ def unreachable(error: Exception) -> GatewayError:
         return UpstreamTimeout("Bedrock did not begin to answer in time.")
     if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), RedirectRefused):
         return ApiError("Bedrock's endpoint answered with a redirect, which is refused. Check the endpoint's address.")
-    if isinstance(error, ConnectionClosedError):
-        return Overloaded("The connection to Bedrock was closed before it answered. Try again.")
+    if isinstance(error, ConnectionClosedError | aiohttp.ClientError):
+        return Overloaded("The connection to Bedrock was closed before its answer had come. Try again.")
     if isinstance(error, BotocoreConnectionError | HTTPClientError | OSError):
         return Overloaded("Bedrock cannot be reached from the gateway. Try again.")
     if isinstance(error, ParamValidationError):
@@ -224,7 +224,7 @@ def _keep_raw_response(response_dict: dict[str, Any], customized_response_dict: 
     headers: Mapping[str, str] = response_dict["headers"]
     if status >= 300:
         raise BedrockRefusal(status, headers, response_dict["body"])
-    if not headers.get("content-type", "").startswith(EVENT_STREAM):
+    if not headers.get("content-type", "").lower().startswith(EVENT_STREAM):
         response_dict["body"].close()
-        raise BedrockRefusal(502, {}, b"")
+        raise NotAStream
     customized_response_dict["raw"] = response_dict["body"]

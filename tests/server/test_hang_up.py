@@ -58,13 +58,16 @@ async def test_leaving_closes_bedrocks_side(gateway: Gateway, moment: str, strea
 
 async def test_a_client_that_leaves_in_its_request_body_never_reaches_bedrock(gateway: Gateway) -> None:
     before = len(gateway.calls())
-    _, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
-    writer.write(
-        f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {gateway.key}\r\ncontent-length: 99\r\n\r\n{{".encode()
+    # A request that would be good if its last byte did not matter.
+    body = json.dumps(asking("[[say:never asked]]")).encode()
+    head = (
+        f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {gateway.key}\r\ncontent-length: {len(body) + 1}\r\n\r\n"
     )
+    _, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    writer.write(head.encode() + body)
     await writer.drain()
-    await asyncio.sleep(0.05)  # the gateway now waits for the rest
     writer.close()
+    await writer.wait_closed()
     async with gateway.post(asking("[[say:still here]]")) as response:
         assert response.status == 200
     assert len(gateway.calls()) == before + 1

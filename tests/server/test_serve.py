@@ -177,3 +177,63 @@ async def test_without_a_secret_it_starts_answers_500_and_never_401() -> None:
                     assert (ready.status, health.status) == (503, 200)
     assert status == 500
     assert "prod/chatrix/api-key" in json.loads(raw)["error"]["message"]
+
+
+async def test_the_simulator_is_used_whatever_the_users_own_aws_and_proxy_settings_say(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nignore_configured_endpoint_urls = true\n")
+    variables = {
+        "http_proxy": "http://127.0.0.1:9",
+        "no_proxy": "localhost",
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_DEFAULT_PROFILE": "nowhere",
+        "AWS_PROFILE": "nowhere",
+        "AWS_CA_BUNDLE": str(tmp_path / "missing"),
+    }
+    async with process("serve", "--simulate", "--tokens-per-second", "0", **variables) as (_, url, _):
+        status, raw = await post(url, asking("hello"))
+    assert status == 200, raw
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"AWS_PROFILE": "nowhere"}, {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "nonsense"}],
+    ids=str,
+)
+async def test_aws_settings_that_cannot_be_used_are_told_and_end_with_2(variables: dict[str, str]) -> None:
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "serve", cwd=ROOT, env=environment(PORT="0", **variables),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await running.communicate()
+    assert running.returncode == 2
+    assert b"chatrix: the AWS settings cannot be used" in errors
+    assert b"Traceback" not in errors
+
+
+async def test_neither_keys_nor_prompts_are_ever_logged() -> None:
+    async with process("serve", "--simulate", "--tokens-per-second", "0", LOG_LEVEL="DEBUG") as (running, url, lines):
+        assert running.stdout is not None
+        while "Ctrl-C" not in lines[-1]:
+            lines.append((await running.stdout.readline()).decode())
+        await post(url, asking("ck_canary hello", stream=True))
+        await post(url, asking("[[error:ValidationException messages.0: ck_canary is bad]]"))
+        await post(url, {**asking("x"), "messages": [{"role": "ck_canary", "content": "x"}]})
+        await post(url, {**asking("x"), "tools": [{"type": "ck_canary", "name": "ck_canary"}]})
+        for key in ("ck_canary_of_good_length", "ck_canary\x01", "c" * 20_000 + "ck_canary"):
+            await send_raw(url, f"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n\r\n".encode())
+        await send_raw(url, b"GET / HTTP/1.1\r\nAuthorization Bearer ck_canary\r\n\r\n")
+        _, output = await stop(running, signal.SIGTERM)
+    assert "canary" not in output
+    entries = [json.loads(line) for line in output.splitlines() if line]
+    assert len(entries) >= 8
+
+
+async def send_raw(url: str, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        assert await reader.readline()
+    writer.close()
+    await writer.wait_closed()

@@ -6,9 +6,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from gateway import __version__
-from tests.support.gateway import HELLO, Gateway, asking, run_both
+from gateway.simulator import SimulatorOptions, open_simulator
+from tests.support.gateway import HELLO, Gateway, asking, run_both, run_gateway
 
 OPEN_PATHS = ["/", "/api/hello", "/health", "/ready"]
 
@@ -252,3 +254,100 @@ async def test_a_body_of_many_megabytes_arrives_whole(gateway: Gateway) -> None:
     async with gateway.post(json.dumps(asking(text)).encode()) as response:
         assert response.status == 200, await response.text()
         assert (await response.json())["content"][0]["text"] == "HAS dolor sit amet yes"
+
+
+async def raw_exchange(gateway: Gateway, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to any bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        status_line, *header_lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+        headers = dict(line.lower().split(": ", 1) for line in header_lines)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    writer.close()
+    return int(status_line.split()[1]), headers, body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-api-key: ck_canary\x01\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-api-key ck_canary\r\n\r\n", 400),
+        (b"GET /?key=ck_canary HTTP/9.1\r\nhost: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-api-key: " + b"c" * 40_000 + b"\r\n\r\n", 431),
+    ],
+)
+async def test_what_is_not_http_is_told_in_our_words(gateway: Gateway, sent: bytes, status: int) -> None:
+    answered, headers, body = await raw_exchange(gateway, sent)
+    assert answered == status
+    answer = json.loads(body)
+    assert answer["error"]["type"] == "invalid_request_error"
+    assert answer["request_id"] == headers["request-id"]
+    assert "canary" not in body.decode()
+
+
+async def test_the_private_names_of_aiohttp_that_our_connections_use_still_exist() -> None:
+    server = web.Server(lambda _: web.Response())  # type: ignore[arg-type, return-value]  # never called
+    assert hasattr(server, "_loop")
+    assert hasattr(server, "_kwargs")
+    assert asyncio.iscoroutinefunction(web.AppRunner._make_server)
+
+
+async def test_the_body_is_asked_for_only_after_the_key_has_been_checked(gateway: Gateway) -> None:
+    def head(key: str, length: int) -> bytes:
+        lines = f"host: x\r\nx-api-key: {key}\r\ncontent-length: {length}\r\nexpect: 100-continue"
+        return f"POST /v1/messages HTTP/1.1\r\n{lines}\r\n\r\n".encode()
+
+    assert (await raw_exchange(gateway, head("a-wrong-key-of-length", 99)))[0] == 401
+    assert (await raw_exchange(gateway, head(gateway.key, 10**9)))[0] == 413
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    body = json.dumps(HELLO).encode()
+    writer.write(head(gateway.key, len(body)))
+    async with asyncio.timeout(5):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_too_many_messages_are_refused(gateway: Gateway) -> None:
+    body = {**HELLO, "messages": [{"role": "user", "content": "a"}] * 100_001}
+    status, error = await post_error(gateway, json.dumps(body).encode())
+    assert status == 400
+    assert error["message"].startswith("messages: ")
+
+
+async def test_a_long_request_does_not_hold_up_the_others(gateway: Gateway) -> None:
+    body = json.dumps({**HELLO, "messages": [{"role": "user", "content": "a"}] * 90_000}).encode()
+
+    async def slowest() -> float:
+        worst = 0.0
+        while not long.done():
+            began = asyncio.get_running_loop().time()
+            assert (await get(gateway, "/health"))[0] == 200
+            worst = max(worst, asyncio.get_running_loop().time() - began)
+        return worst
+
+    async def send() -> int:
+        async with gateway.post(body) as response:
+            return response.status
+
+    long = asyncio.create_task(send())
+    assert await slowest() < 1.5
+    assert await long == 200
+
+
+async def test_a_key_for_some_models_may_not_use_others_under_any_name() -> None:
+    headers = {"x-api-key": "ck_only_for_sonnet_models"}
+    secret = {"api_keys": [{"name": "ci", "key": headers["x-api-key"], "models": ["claude-sonnet-*"]}]}
+    options = SimulatorOptions(tokens_per_second=0, secret_string=json.dumps(secret))
+    async with open_simulator(options) as simulator, run_gateway(simulator) as gateway:
+        async with gateway.post({**HELLO, "model": "sonnet"}, headers=headers) as response:
+            assert response.status == 200
+        for model in ("opus", "claude-opus-4-8", "us.anthropic.claude-mythos-6", "global.anthropic.claude-opus-6"):
+            async with gateway.post({**HELLO, "model": model}, headers=headers) as response:
+                assert response.status == 403
+                assert (await response.json())["error"]["type"] == "permission_error"
+        _, listed, _ = await get(gateway, "/v1/models", **headers)
+        assert all(entry["id"].startswith("claude-sonnet-") for entry in listed["data"])

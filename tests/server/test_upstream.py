@@ -122,3 +122,18 @@ async def test_one_request_is_one_call_whatever_happens(simulator: Simulator) ->
                 await response.read()
             calls = [exchange.operation for exchange in list(simulator.exchanges)[before:]]
             assert calls.count("ConverseStream") == 1
+
+
+async def test_an_error_whose_body_is_cut_is_a_529_and_not_a_bug(simulator: Simulator) -> None:
+    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 429 x\r\nx-amzn-errortype: ThrottlingException\r\ncontent-length: 100\r\n\r\n"
+        writer.write(head + b'{"mess')
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(cut, "127.0.0.1", 0)
+    async with listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with run_gateway_at(simulator, bedrock=url) as gateway, gateway.post(asking("hello")) as response:
+            assert response.status == 529
+            assert (await response.json())["error"]["type"] == "overloaded_error"

@@ -161,7 +161,7 @@ def test_each_stop_reason(reason: str, expected: str) -> None:
     reply = read(START, event("messageStop", stopReason=reason), METADATA)
     assert reply.delta is not None
     assert reply.delta["stop_reason"] == expected
-    assert ("stop_details" in reply.delta) == (expected == "refusal")
+    assert (reply.delta["stop_details"] is not None) == (expected == "refusal")
 
 
 @pytest.mark.parametrize("reason", MALFORMED)
@@ -358,3 +358,29 @@ def test_a_citation_that_anthropic_cannot_say_is_counted() -> None:
 
 def test_every_citation_location_of_botocores_model_is_translated_or_known_to_have_no_counterpart() -> None:
     assert set(shape("CitationLocation")["members"]) == {*LOCATIONS, "web"}
+
+
+def test_what_follows_the_end_changes_nothing() -> None:
+    exception = encode_exception("throttlingException", b'{"message":"slow down"}')
+    assert read(START, delta(0, text="a"), block_stop(0), STOP, METADATA, exception).text == "a"
+
+
+def test_an_exception_without_a_readable_message_keeps_its_type() -> None:
+    stream, error = translate([START + encode_exception("throttlingException", b"")])
+    assert read_stream(stream).message is not None
+    assert error is not None
+    assert error.type == "rate_limit_error"
+
+
+def test_a_request_for_no_tokens_gets_none() -> None:
+    reply = read(
+        START, delta(0, text="a"), block_stop(0), event("messageStop", stopReason="max_tokens"), METADATA, max_tokens=0
+    )
+    assert reply.blocks == []
+    assert reply.whole
+
+
+def test_half_a_surrogate_pair_in_a_tool_call_passes_in_both_forms() -> None:
+    frames = [tool_start(0), delta(0, toolUse={"input": '{"a": "\\ud83d"}'}), block_stop(0)]
+    stream, _ = translate([b"".join([START, *frames, event("messageStop", stopReason="tool_use"), METADATA])])
+    assert b'{"a": "\\ud83d"}' in accumulate(stream)

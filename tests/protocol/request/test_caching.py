@@ -155,3 +155,21 @@ def test_automatic_caching_needs_a_free_slot(translate: Translate) -> None:
     outcome = translate(messages(*blocks, text("end")), cache_control={"type": "ephemeral"})
     assert kinds(outcome)[-1] == "end"
     assert outcome.dropped == ("cache_control",)
+
+
+def test_a_ttl_of_five_minutes_is_the_same_as_none(translate: Translate) -> None:
+    outcome = translate(messages(marked("a"), marked(" ", ttl="5m")))
+    assert kinds(outcome) == ["a", "cachePoint"]
+    assert outcome.approximated == ()
+
+
+def test_automatic_caching_needs_no_slot_where_there_is_a_point_already(translate: Translate) -> None:
+    outcome = translate(messages(*(marked(letter) for letter in "abcd")), cache_control={"type": "ephemeral"})
+    assert kinds(outcome).count("cachePoint") == 4
+    assert outcome.dropped == ()
+
+
+def test_marks_inside_a_documents_content_are_dropped_by_name(translate: Translate) -> None:
+    source = {"type": "content", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}
+    outcome = translate(messages({"type": "document", "source": source}, text("b")))
+    assert outcome.dropped == ("messages.content.source.cache_control",)

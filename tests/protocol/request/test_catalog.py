@@ -21,7 +21,7 @@ def test_every_row_in_service_is_found_by_its_name(row: Model) -> None:
     assert resolution.model is row
     assert resolution.model_id.endswith(f".{row.model_id}")
     assert not resolution.substituted
-    assert resolution.requested == row.name
+    assert resolution.name == row.name
 
 
 @pytest.mark.parametrize("row", [row for row in MODELS if row.lifecycle == "retired"], ids=lambda row: str(row.name))
@@ -86,7 +86,7 @@ def test_ways_of_writing_a_known_name(name: str, row: str) -> None:
     resolution = resolve(name, "us-west-2")
     assert resolution is not None
     assert (resolution.model.name, resolution.substituted) == (row, False)
-    assert resolution.requested == name
+    assert resolution.name == row
 
 
 @pytest.mark.parametrize(
@@ -199,3 +199,18 @@ def test_names_for_people_and_release_dates() -> None:
     assert NAMES["claude-3-5-haiku"].display_name == "Claude 3.5 Haiku"
     assert NAMES["claude-sonnet-4-5"].released == "2025-09-29T00:00:00Z"
     assert NAMES["claude-opus-5-5"].released == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "name", "kin"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5", "claude-sonnet-4-5"),
+        ("global.anthropic.claude-mythos-6", "claude-mythos-6", "claude-sonnet-5-5"),
+        ("us.anthropic.claude-opus-6-v1:0", "claude-opus-6", "claude-opus-5-5"),
+    ],
+)
+def test_a_providers_id_is_called_as_it_is_and_keeps_its_own_name(model_id: str, name: str, kin: str) -> None:
+    """Permissions and the header go by `name`: the kin only lends its capabilities."""
+    resolution = resolve(model_id, "us-west-2")
+    assert resolution is not None
+    assert (resolution.model_id, resolution.name, resolution.model.name) == (model_id, name, kin)

@@ -81,7 +81,7 @@ def test_a_conversation_with_nothing_in_it_is_refused(translate: Translate, mess
 
 
 def test_a_final_assistant_turn_is_passed_on(translate: Translate) -> None:
-    assert outline(translate([user("a"), assistant("{ ")]))[-1] == ("assistant", ["{ "])
+    assert outline(translate([user("a"), assistant("{")]))[-1] == ("assistant", ["{"])
 
 
 def test_a_note_is_marked_and_disclosed(translate: Translate) -> None:
@@ -137,11 +137,27 @@ def test_a_directive_without_content_is_skipped_and_its_fields_are_named(transla
     assert outcome.dropped == ("messages.output_config", "messages.clear_at")
 
 
-@pytest.mark.parametrize("kind", ["tool_addition", "tool_removal"])
-def test_changes_of_tools_are_dropped_by_name(translate: Translate, kind: str) -> None:
-    outcome = translate([user("a"), note("n", {"type": kind, "tool": {"type": "tool_reference", "name": "b"}})])
+def test_a_tool_that_is_added_later_is_offered(translate: Translate) -> None:
+    addition = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "b"}}
+    tools = [{"name": name, "input_schema": {"type": "object"}, "defer_loading": True} for name in ("b", "c")]
+    outcome = translate([user("a"), note("n", addition)], tools=tools)
     assert outline(outcome) == [("user", ["a", "note n"])]
-    assert outcome.dropped == (f"messages.content.{kind}",)
+    assert [tool["toolSpec"]["name"] for tool in outcome.request["toolConfig"]["tools"]] == ["b"]
+    assert "messages.content.tool_addition" in outcome.approximated
+
+
+def test_a_tool_that_is_removed_later_is_still_offered_and_that_is_named(translate: Translate) -> None:
+    removal = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "b"}}
+    outcome = translate([user("a"), note("n", removal)])
+    assert outline(outcome) == [("user", ["a", "note n"])]
+    assert outcome.dropped == ("messages.content.tool_removal",)
+
+
+def test_white_space_at_the_end_of_a_begun_answer_goes(translate: Translate) -> None:
+    outcome = translate([user("a"), assistant("Hello \n")])
+    assert outline(outcome)[1] == ("assistant", ["Hello"])
+    assert outcome.approximated == ("messages.content.text",)
+    assert outline(translate([user("a"), assistant("Hello \n"), user("b")]))[1] == ("assistant", ["Hello \n"])
 
 
 def test_other_blocks_in_a_note_are_refused(translate: Translate) -> None:
