@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from gateway import __version__
+from gateway.catalog import MODELS
+from gateway.handlers import ROUTES
 from gateway.settings import Settings, SettingsError, settings_by_field
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +67,27 @@ def test_every_make_target_is_in_the_readme_and_explains_itself() -> None:
     explained = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
     in_readme = {name.removeprefix("make ") for name in first_column(README) if name.startswith("make ")}
     assert targets == explained == in_readme
+
+
+def test_every_endpoint_is_in_the_readme() -> None:
+    documented = {tuple(entry.split(" ", 1)) for entry in re.findall(r"`((?:GET|POST|HEAD) /\S*)`", README)}
+    served = {(method, path) for path, methods in ROUTES.items() for method in methods}
+    assert documented <= served
+    assert {path for _, path in documented} == set(ROUTES)
+
+
+def test_every_model_is_in_the_docs_with_its_id_and_its_state() -> None:
+    rows = {cells[0]: cells for cells in table_rows((ROOT / "docs" / "models.md").read_text())}
+    assert set(rows) == {model.name for model in MODELS}
+    for model in MODELS:
+        assert rows[model.name][1] == model.model_id
+        assert rows[model.name][4].startswith(model.lifecycle)
+
+
+def table_rows(document: str) -> list[list[str]]:
+    """The cells of each row that begins with a name in code marks, without these marks."""
+    lines = re.findall(r"^\| `.*\|$", document, re.MULTILINE)
+    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_the_readme_shows_the_current_version() -> None:

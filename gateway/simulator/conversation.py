@@ -26,7 +26,8 @@ from gateway.simulator.wishes import Wish, find_wish, tool_call
 
 MAX_NAMED_TOOLS: Final = 6
 MAX_QUOTED_CHARACTERS: Final = 200
-BLOCK_QUESTION_END: Final = "</block>"
+# Claude Code's question whether a command is dangerous has two forms, told apart by the stop sequence.
+HARMLESS: Final = {"</block>": "<block>no", "</severity>": "<severity>0"}
 HOW_TO_USE: Final = "run: ls\nread README.md\nwrite notes.txt: hello"
 
 
@@ -49,8 +50,9 @@ def _answer(request: JsonObject, model_id: str, input_tokens: int) -> Content:
     schema = _wanted_schema(request)
     if schema is not None:
         return TextBlock(_json(example_of(schema)))
-    if BLOCK_QUESTION_END in _stop_sequences(request):
-        return TextBlock(f"<block>no{BLOCK_QUESTION_END}")
+    for end, verdict in HARMLESS.items():
+        if end in _stop_sequences(request):
+            return TextBlock(verdict + end)
     prompt = without_reminders(text_of(last))
     wish = find_wish(prompt)
     if wish is None:

@@ -165,9 +165,12 @@ async def test_a_schema_gets_json_that_fits_it(wire: WireClient) -> None:
     assert json.loads((await wire.stream("Title", additionalModelRequestFields=native)).text) == {"title": "Simulated"}
 
 
-async def test_the_safety_question_of_claude_code_is_answered_no(wire: WireClient) -> None:
-    reply = await wire.stream("<transcript>...</transcript>", inferenceConfig={"stopSequences": ["</block>"]})
-    assert (reply.text, reply.stop_reason) == ("<block>no", "stop_sequence")
+@pytest.mark.parametrize(("end", "verdict"), [("</block>", "<block>no"), ("</severity>", "<severity>0")])
+async def test_the_safety_question_of_claude_code_is_answered_with_harmless(
+    wire: WireClient, end: str, verdict: str
+) -> None:
+    reply = await wire.stream("<transcript>...</transcript>", inferenceConfig={"stopSequences": [end]})
+    assert (reply.text, reply.stop_reason) == (verdict, "stop_sequence")
 
 
 def test_examples_fit_their_schema() -> None:
