@@ -5,8 +5,6 @@ are our own and dense, because clients append at a start and address by index; `
 has brought the token counts, whichever comes first; and only `messageStop` makes an answer whole.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ from gateway.protocol.bedrock_errors import from_bedrock
 from gateway.protocol.citations import from_citation
 from gateway.protocol.errors import ApiError, UpstreamProtocolError
 from gateway.protocol.eventstream import Frame
+from gateway.protocol.payloads import block_index, decode_blob, expect_text, parse_payload, readable_payload
 from gateway.protocol.usage import UNKNOWN_USAGE, Usage, from_converse_usage
 
 # Converse's stop reasons and Anthropic's; a test compares the keys with botocore's model.
@@ -363,7 +362,7 @@ class StreamTranslator:
     def _raise_for(self, headers: Mapping[str, str], raw_payload: bytes) -> None:
         if headers.get(":message-type") == "exception":
             name = headers.get(":exception-type", "")
-            raise from_bedrock(name, _readable_payload(raw_payload), max_tokens=self._max_tokens)
+            raise from_bedrock(name, readable_payload(raw_payload), max_tokens=self._max_tokens)
         if headers.get(":message-type") == "error":
             raise ApiError(
                 f"Bedrock broke off the stream with an error ({headers.get(':error-code', 'no code')[:80]})."
@@ -373,43 +372,3 @@ class StreamTranslator:
 
 def _nothing(_: dict[str, Any]) -> bytes:
     return b""
-
-
-def parse_payload(raw_payload: bytes) -> dict[str, Any]:
-    """The JSON object in a frame. Broken JSON in an undamaged frame is still a lost piece of the answer."""
-    try:
-        payload = orjson.loads(raw_payload)
-    except orjson.JSONDecodeError as error:
-        raise UpstreamProtocolError("Bedrock sent an event that is not JSON.") from error
-    if not isinstance(payload, dict):
-        raise UpstreamProtocolError("Bedrock sent an event that is not a JSON object.")
-    return payload
-
-
-def _readable_payload(raw_payload: bytes) -> dict[str, Any]:
-    """An exception's name tells what it is even where its message cannot be read."""
-    try:
-        return parse_payload(raw_payload)
-    except UpstreamProtocolError:
-        return {}
-
-
-def block_index(payload: Mapping[str, Any]) -> int:
-    index = payload.get("contentBlockIndex")
-    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-        raise UpstreamProtocolError("Bedrock sent content without its block index.")
-    return index
-
-
-def expect_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise UpstreamProtocolError("Bedrock sent a delta without its text.")
-    return value
-
-
-def decode_blob(value: str) -> bytes:
-    """A blob member of the wire: base64 of the bytes, which for Claude are the ASCII of Anthropic's own base64."""
-    try:
-        return b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise UpstreamProtocolError("Bedrock sent redacted thinking that is not base64.") from error

@@ -1,0 +1,50 @@
+"""What stands in a frame of a ConverseStream: JSON, read and checked. All raise `UpstreamProtocolError`."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.protocol.errors import UpstreamProtocolError
+
+
+def parse_payload(raw_payload: bytes) -> dict[str, Any]:
+    """The JSON object in a frame. Broken JSON in an undamaged frame is still a lost piece of the answer."""
+    try:
+        payload = orjson.loads(raw_payload)
+    except orjson.JSONDecodeError as error:
+        raise UpstreamProtocolError("Bedrock sent an event that is not JSON.") from error
+    if not isinstance(payload, dict):
+        raise UpstreamProtocolError("Bedrock sent an event that is not a JSON object.")
+    return payload
+
+
+def readable_payload(raw_payload: bytes) -> dict[str, Any]:
+    """An exception's name tells what it is even where its message cannot be read."""
+    try:
+        return parse_payload(raw_payload)
+    except UpstreamProtocolError:
+        return {}
+
+
+def block_index(payload: Mapping[str, Any]) -> int:
+    index = payload.get("contentBlockIndex")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise UpstreamProtocolError("Bedrock sent content without its block index.")
+    return index
+
+
+def expect_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise UpstreamProtocolError("Bedrock sent a delta without its text.")
+    return value
+
+
+def decode_blob(value: str) -> bytes:
+    """A blob member of the wire: base64 of the bytes, which for Claude are the ASCII of Anthropic's own base64."""
+    try:
+        return b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise UpstreamProtocolError("Bedrock sent redacted thinking that is not base64.") from error
