@@ -23,7 +23,7 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 
 
 def build_app(settings: Settings) -> web.Application:
-    app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[request_boundary])
+    app = web.Application(middlewares=[request_boundary])
     app[SETTINGS] = settings
     app[LOGGER] = make_logger(settings.log_level)
     app[ADMISSION] = Admission(settings.max_streams)

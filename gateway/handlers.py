@@ -18,7 +18,7 @@ from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protocol.estimate import estimate_input_tokens
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.protocol.parsing import parse, parse_count
-from gateway.streaming import stream_reply, whole_reply
+from gateway.streaming import UPSTREAM_ID_HEADER, stream_reply, whole_reply
 from gateway.upstreams.bedrock import Bedrock
 
 ADMISSION: Final = web.AppKey("admission", Admission)
@@ -40,10 +40,14 @@ async def messages(request: web.Request) -> web.StreamResponse:
             max_tokens=call.request.max_tokens,
         )
         upstream = app[BEDROCK].converse_stream(call.resolution.model_id, call.body, max_tokens=call.request.max_tokens)
-        if call.request.stream:
-            return await stream_reply(request, upstream, translator, call.headers, line, app[SETTINGS])
+        headers = call.headers
+        # A request is often a hundred times as long as its answer, and must not stay as long in memory.
+        del call
+        if line.streamed:
+            return await stream_reply(request, upstream, translator, headers, line, app[SETTINGS])
         whole = await whole_reply(upstream, translator, line)
-        return web.Response(body=whole, content_type="application/json", headers=call.headers)
+        headers[UPSTREAM_ID_HEADER] = line.upstream_request_id or ""
+        return web.Response(body=whole, content_type="application/json", headers=headers)
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:

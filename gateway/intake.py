@@ -58,15 +58,25 @@ async def read_body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(settings.body_timeout_seconds):
             await ask_for_body(request)
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise too_large(settings) from error
+            return await read_limited(request, settings)
     except TimeoutError as error:
         raise InvalidRequest(
             f"The request body did not arrive within {settings.body_timeout_seconds:g} s.",
             status=408,
             headers={"connection": "close"},
         ) from error
+
+
+async def read_limited(request: web.Request, settings: Settings) -> bytes:
+    """aiohttp's own `read` would keep the body for as long as the answer takes."""
+    chunks: list[bytes] = []
+    body_bytes = 0
+    async for chunk in request.content.iter_any():
+        chunks.append(chunk)
+        body_bytes += len(chunk)
+        if body_bytes > settings.max_body_bytes:
+            raise too_large(settings)
+    return b"".join(chunks)
 
 
 async def expect_nothing(_: web.Request) -> None:

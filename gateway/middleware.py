@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from gateway.connections import new_request_id
 from gateway.logs import AccessLine, write_access_line
-from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, RequestTooLarge, encode_error
+from gateway.protocol.errors import GatewayError, InvalidRequest, encode_error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +44,8 @@ async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> w
     try:
         response = await handler(request)
     except web.HTTPException as refusal:
-        return error_response(from_aiohttp(refusal), line)
+        # aiohttp's own refusals; its text is made for browsers.
+        return error_response(InvalidRequest(f"Refused: {refusal.reason}.", status=refusal.status), line)
     except ConnectionError:
         raise
     except Exception as failure:  # noqa: BLE001  # the last resort before the first byte
@@ -62,12 +63,3 @@ def error_response(error: GatewayError, line: AccessLine) -> web.Response:
         content_type="application/json",
         headers={"request-id": line.request_id, **error.headers},
     )
-
-
-def from_aiohttp(refusal: web.HTTPException) -> GatewayError:
-    """aiohttp's own refusals, in our words: its texts are HTML-minded."""
-    if refusal.status == RequestTooLarge.usual_status:
-        return RequestTooLarge("The request body is larger than the gateway accepts.")
-    if refusal.status == NotFound.usual_status:
-        return NotFound("There is nothing at this path.")
-    return InvalidRequest(f"The request was refused: {refusal.reason}.", status=refusal.status)

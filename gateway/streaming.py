@@ -27,6 +27,8 @@ STREAM_HEADERS: Final[Mapping[str, str]] = {
     # nginx would otherwise gather the events into blocks.
     "x-accel-buffering": "no",
 }
+UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
+
 Upstream = AbstractAsyncContextManager[BedrockStream]
 
 
@@ -56,6 +58,11 @@ class EventWriter:
         await self._commit()
         self._last_write = asyncio.get_running_loop().time()
         await self._response.write(events)
+
+    def name_upstream(self, request_id: str) -> None:
+        """Bedrock's own id of the request, which AWS asks for. Too late once the early 200 has gone out."""
+        if request_id and not self.committed:
+            self._response.headers[UPSTREAM_ID_HEADER] = request_id
 
     async def end(self) -> None:
         await self._response.write_eof()
@@ -116,6 +123,7 @@ async def _relay(upstream: Upstream, translator: StreamTranslator, writer: Event
     try:
         async with upstream as stream, aclosing(stream.frames()) as batches:
             line.upstream_request_id = stream.request_id
+            writer.name_upstream(stream.request_id)
             async for frames in batches:
                 line.first_event()
                 await _write_translated(frames, translator, writer)

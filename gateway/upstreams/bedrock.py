@@ -117,6 +117,7 @@ class Bedrock:
         Raises `GatewayError` for a refusal and for every way in which Bedrock cannot be reached.
         """
         stream = BedrockStream(await self._send(model_id, body, max_tokens))
+        del body
         try:
             yield stream
             await stream.drain()

@@ -22,6 +22,7 @@ async def test_a_streamed_answer_has_the_headers_that_keep_it_flowing(gateway: G
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["cache-control"] == "no-cache"
         assert response.headers["request-id"].startswith("req_")
+        assert response.headers["x-amzn-requestid"]
         assert "content-encoding" not in response.headers
         reply = read_stream(await response.read())
     assert reply.text == "hello"
@@ -33,6 +34,7 @@ async def test_without_stream_the_answer_is_one_message(gateway: Gateway, stream
     changes = {} if stream is None else {"stream": stream}
     async with gateway.post(asking("[[say:hello]]", **changes)) as response:
         assert response.content_type == "application/json"
+        assert response.headers["x-amzn-requestid"]
         message = await response.json()
     assert message["content"] == [{"type": "text", "text": "hello"}]
     assert message["stop_reason"] == "end_turn"
