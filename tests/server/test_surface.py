@@ -319,23 +319,23 @@ async def test_too_many_messages_are_refused(gateway: Gateway) -> None:
 
 
 async def test_a_long_request_does_not_hold_up_the_others(gateway: Gateway) -> None:
+    """Compared in one run: the others wait for a fraction of the time that understanding the long one takes."""
     body = json.dumps({**HELLO, "messages": [{"role": "user", "content": "a"}] * 90_000}).encode()
+    loop = asyncio.get_running_loop()
 
-    async def slowest() -> float:
-        worst = 0.0
-        while not long.done():
-            began = asyncio.get_running_loop().time()
-            assert (await get(gateway, "/health"))[0] == 200
-            worst = max(worst, asyncio.get_running_loop().time() - began)
-        return worst
+    async def count() -> float:
+        began = loop.time()
+        async with gateway.post(body, "/v1/messages/count_tokens") as response:
+            assert response.status == 200
+        return loop.time() - began
 
-    async def send() -> int:
-        async with gateway.post(body) as response:
-            return response.status
-
-    long = asyncio.create_task(send())
-    assert await slowest() < 1.5
-    assert await long == 200
+    counting = asyncio.create_task(count())
+    waits = []
+    while not counting.done():
+        began = loop.time()
+        assert (await get(gateway, "/health"))[0] == 200
+        waits.append(loop.time() - began)
+    assert max(waits) < await counting / 2
 
 
 async def test_a_key_for_some_models_may_not_use_others_under_any_name() -> None:
