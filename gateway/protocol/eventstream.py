@@ -46,8 +46,8 @@ class Frame(NamedTuple):
 class FrameDecoder:
     """Bytes as they come from the wire, in pieces of any size, to whole frames.
 
-    `feed` returns the frames that a piece completes. On damage it returns those before it and raises at the next call
-    of `feed` or `finish`, so that what came before the damage is never lost.
+    `feed` returns the frames that a piece completes. On damage it returns those before it, so that they are not lost;
+    `check` then raises, as do `feed` and `finish`.
     """
 
     def __init__(self) -> None:
@@ -60,8 +60,7 @@ class FrameDecoder:
         self._headers: dict[bytes, dict[str, str]] = {}
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        if self._damage is not None:
-            raise self._damage
+        self.check()
         self._pending_bytes += len(chunk)
         if self._pending_bytes < self._needed_bytes:
             self._pieces.append(chunk)
@@ -93,10 +92,14 @@ class FrameDecoder:
         self._pending_bytes = len(buffer) - start
         self._pieces = [buffer[start:]] if self._pending_bytes else []
 
-    def finish(self) -> None:
-        """The body has ended. Raises `FrameError` if it ended inside a frame."""
+    def check(self) -> None:
+        """Raises the damage behind the frames that `feed` returned: whoever waits for more bytes may wait for ever."""
         if self._damage is not None:
             raise self._damage
+
+    def finish(self) -> None:
+        """The body has ended. Raises `FrameError` if it ended inside a frame."""
+        self.check()
         if self._pending_bytes:
             raise FrameError(f"the stream ended inside a frame, after {self._pending_bytes} of its bytes")
 

@@ -75,6 +75,7 @@ class BedrockStream:
             async for chunk in self._response.content.iter_any():
                 if frames := decoder.feed(chunk):
                     yield frames
+                    decoder.check()
             decoder.finish()
         except FrameError as error:
             raise UpstreamProtocolError(f"Bedrock's stream is damaged: {error}.") from error

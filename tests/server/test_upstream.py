@@ -10,7 +10,9 @@ import pytest
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import web
 
+from gateway.protocol.eventstream import encode_event
 from gateway.simulator import Simulator, SimulatorOptions, open_simulator
+from tests.support.anthropic_stream import read_stream
 from tests.support.gateway import Gateway, asking, run_gateway
 
 
@@ -124,16 +126,40 @@ async def test_one_request_is_one_call_whatever_happens(simulator: Simulator) ->
             assert calls.count("ConverseStream") == 1
 
 
-async def test_an_error_whose_body_is_cut_is_a_529_and_not_a_bug(simulator: Simulator) -> None:
-    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = b"HTTP/1.1 429 x\r\nx-amzn-errortype: ThrottlingException\r\ncontent-length: 100\r\n\r\n"
-        writer.write(head + b'{"mess')
-        await writer.drain()
-        writer.close()
+@asynccontextmanager
+async def raw_server(sent: bytes, *, hold: bool) -> AsyncIterator[str]:
+    """Sends `sent` whatever it is asked; with `hold` it then waits for the client to close."""
+    ended = asyncio.Event()
 
-    listener = await asyncio.start_server(cut, "127.0.0.1", 0)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        if hold:
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with listener:
-        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with run_gateway_at(simulator, bedrock=url) as gateway, gateway.post(asking("hello")) as response:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_an_error_whose_body_is_cut_is_a_529_and_not_a_bug(simulator: Simulator) -> None:
+    head = b"HTTP/1.1 429 x\r\nx-amzn-errortype: ThrottlingException\r\ncontent-length: 100\r\n\r\n"
+    async with raw_server(head + b'{"mess', hold=False) as url, run_gateway_at(simulator, bedrock=url) as gateway:
+        async with gateway.post(asking("hello")) as response:
             assert response.status == 529
             assert (await response.json())["error"]["type"] == "overloaded_error"
+
+
+async def test_damage_behind_good_frames_is_an_error_at_once_and_not_after_a_silence(simulator: Simulator) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ncontent-length: 9999\r\n\r\n"
+    good = encode_event("messageStart", b'{"role":"assistant"}')
+    good += encode_event("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"so far"}}')
+    async with raw_server(head + good + bytes(12), hold=True) as url, run_gateway_at(simulator, bedrock=url) as gateway:
+        async with asyncio.timeout(5), gateway.post(asking("hello", stream=True)) as response:
+            reply = read_stream(await response.read())
+    assert reply.text == "so far"
+    assert reply.error is not None
+    assert "damaged" in reply.error["message"]
