@@ -4,6 +4,7 @@ Keys exist here as SHA-256 only. Every candidate is compared with every stored h
 that the time an answer takes says nothing about the keys.
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -26,6 +27,7 @@ NO_KEY: Final = f"The request has no API key. {HOW_TO_SEND}"
 NOT_A_KEY: Final = f"What was sent as API key cannot be one. {HOW_TO_SEND}"
 UNKNOWN_KEY: Final = f"The API key is not valid. Ask whoever runs this gateway for one. {HOW_TO_SEND}"
 EXPIRED_KEY: Final = "This API key ({name}) expired at {when}. Ask whoever runs this gateway for a new one."
+CLOSING: Final = "The gateway is shutting down. Send the request again."
 FULL: Final = "The gateway is answering as many requests as it may at once. Try again in a moment."
 
 # A child of the application's logger (logs.py), so that its lines come out as JSON with the others.
@@ -135,17 +137,32 @@ class Admission:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._inside = 0
+        self._closed = False
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @property
     def inside(self) -> int:
         return self._inside
 
+    def close(self) -> None:
+        """Whoever is inside may stay; nobody else comes in."""
+        self._closed = True
+
+    async def wait_empty(self) -> None:
+        await self._empty.wait()
+
     @contextmanager
     def enter(self) -> Iterator[None]:
+        if self._closed:
+            raise Overloaded(CLOSING, headers={"retry-after": "1"})
         if self._inside >= self._limit:
             raise Overloaded(FULL, headers={"retry-after": "1"})
         self._inside += 1
+        self._empty.clear()
         try:
             yield
         finally:
             self._inside -= 1
+            if not self._inside:
+                self._empty.set()

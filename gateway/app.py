@@ -1,7 +1,9 @@
 """The application: what lives as long as the process, and how it is served."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 from aiobotocore.session import get_session
@@ -15,10 +17,13 @@ from gateway.logs import HTTP_LOGGER, make_logger
 from gateway.middleware import LOGGER, request_boundary
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
+from gateway.streaming import STOPPING
 from gateway.upstreams.bedrock import open_bedrock
 
 # Headers of Claude Code are short; one line of 8 KiB leaves room for what sits in front of us.
 LINGERING_SECONDS: Final = 2.0
+# How long handlers may take to say goodbye once they have been told to stop.
+SETTLE_SECONDS: Final = 1.0
 MAX_HEADER_BYTES: Final = 16 * 1024
 
 
@@ -27,6 +32,7 @@ def build_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[LOGGER] = make_logger(settings.log_level)
     app[ADMISSION] = Admission(settings.max_streams)
+    app[STOPPING] = asyncio.Event()
     app.cleanup_ctx.append(aws_clients)
     app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=expect_nothing)
     return app
@@ -52,10 +58,23 @@ def make_runner(app: web.Application) -> Runner:
         # A compressed body is refused, never inflated: no bombs.
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_seconds,
-        shutdown_timeout=settings.grace_seconds,
+        shutdown_timeout=SETTLE_SECONDS,
         # How long the rest of a refused upload is read on, so that the client sees its answer.
         lingering_time=LINGERING_SECONDS,
         access_log=None,
         logger=logging.getLogger(HTTP_LOGGER),
         max_field_size=MAX_HEADER_BYTES,
     )
+
+
+async def stop(runner: Runner, grace_seconds: float) -> None:
+    """Takes no new work; gives open requests `grace_seconds` to end, and open streams then an `error` event."""
+    for site in runner.sites:
+        await site.stop()
+    app = runner.app
+    app[ADMISSION].close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(grace_seconds):
+            await app[ADMISSION].wait_empty()
+    app[STOPPING].set()
+    await runner.cleanup()

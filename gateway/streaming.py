@@ -7,7 +7,7 @@ because clients abandon a silent connection. So one task watches the clock next 
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from typing import Final
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.logs import AccessLine
 from gateway.protocol import sse
 from gateway.protocol.accumulate import MessageAccumulator
-from gateway.protocol.errors import encode_error
+from gateway.protocol.errors import Overloaded, encode_error
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.settings import Settings
@@ -27,9 +27,15 @@ STREAM_HEADERS: Final[Mapping[str, str]] = {
     # nginx would otherwise gather the events into blocks.
     "x-accel-buffering": "no",
 }
+# Set when the process is about to end and open streams have had their time.
+STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
 
 Upstream = AbstractAsyncContextManager[BedrockStream]
+
+
+class Stopped(Exception):
+    """The process ends before the answer does."""
 
 
 class EventWriter:
@@ -85,14 +91,17 @@ async def stream_reply(
     """Relay one answer. Raises `GatewayError` as long as no byte has gone out; after that the error is an event."""
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
-    async with asyncio.TaskGroup() as tasks:
-        pings = tasks.create_task(_fill_silence(writer, settings))
-        try:
-            await _relay(upstream, translator, writer, line)
-        except Exception as error:  # noqa: BLE001  # the last resort; answered below, once the pings have ended
-            failure = error
-        finally:
-            pings.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            pings = tasks.create_task(_fill_silence(writer, settings, request.app[STOPPING]))
+            try:
+                await _relay(upstream, translator, writer, line)
+            except Exception as error:  # noqa: BLE001  # the last resort; answered below, once the pings have ended
+                failure = error
+            finally:
+                pings.cancel()
+    except* Stopped:
+        failure = Overloaded("The gateway was shut down in the middle of the answer. Send the request again.")
     if failure is not None:
         if isinstance(failure, ConnectionError) or not writer.committed:
             raise failure
@@ -146,19 +155,27 @@ async def _write_translated(frames: list[Frame], translator: StreamTranslator, w
             await writer.write(written)
 
 
-async def _fill_silence(writer: EventWriter, settings: Settings) -> None:
+async def _fill_silence(writer: EventWriter, settings: Settings, stopping: asyncio.Event) -> None:
+    """Commits when Bedrock is late, and pings in silence. Raises `Stopped`, which ends the relay, when it is time."""
     try:
         while True:
             allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
             wait_seconds = allowed_seconds - writer.quiet_seconds()
             if wait_seconds > 0:
                 # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
-                await asyncio.sleep(min(wait_seconds, settings.ping_seconds))
+                await _sleep(min(wait_seconds, settings.ping_seconds), stopping)
             else:
                 await writer.write(sse.PING)
     except ConnectionError:
         # The client has gone; the server cancels the handler, and with it the relay.
         return
+
+
+async def _sleep(seconds: float, stopping: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+            raise Stopped
 
 
 async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine) -> None:

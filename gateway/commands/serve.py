@@ -10,15 +10,13 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from botocore.exceptions import BotoCoreError
 
 from gateway import __version__
-from gateway.app import build_app, make_runner
+from gateway.app import build_app, make_runner, stop
 from gateway.commands import tokens_per_second
 from gateway.settings import Settings, SettingsError
 
@@ -73,7 +71,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None") -> int:
     stopped, signals = asyncio.Event(), []
 
-    def stop(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         signals.append(number)
         stopped.set()
         if len(signals) > 1:
@@ -81,39 +79,25 @@ async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None"
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, on_signal, number)
     runner = make_runner(build_app(settings))
+    grace_seconds = settings.grace_seconds
     try:
-        async with listening(runner, settings) as port:
-            announce(settings, port, simulator)
-            await stopped.wait()
-            if signals[0] == signal.SIGINT:
-                await cut_short(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        # Another port than the setting's when that is 0.
+        announce(settings, int(runner.addresses[0][1]), simulator)
+        await stopped.wait()
+        if signals[0] == signal.SIGINT:
+            grace_seconds = INTERRUPT_GRACE_SECONDS
     except OSError as error:
         hint = " Another port: PORT=4000 make run" if error.errno == errno.EADDRINUSE else ""
         print(f"chatrix: cannot listen on {settings.host}:{settings.port}: {error.strerror}.{hint}", file=sys.stderr)
         return CANNOT_LISTEN
-    return 0
-
-
-@asynccontextmanager
-async def listening(runner: web.AppRunner, settings: Settings) -> AsyncIterator[int]:
-    """The port it listens on, which is another than `settings.port` when that is 0."""
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        yield int(runner.addresses[0][1])
     finally:
-        await runner.cleanup()
-
-
-async def cut_short(runner: web.AppRunner) -> None:
-    """End the streams now; the runner's own clean-up would give them `grace_seconds`."""
-    for site in runner.sites:
-        await site.stop()
-    if runner.server is not None:
-        await runner.server.shutdown(INTERRUPT_GRACE_SECONDS)
+        await stop(runner, grace_seconds)
+    return 0
 
 
 def point_aws_at(simulator: "Simulator") -> None:

@@ -110,16 +110,50 @@ async def test_sigterm_lets_a_stream_end_and_takes_no_new_requests() -> None:
             assert await running.wait() == 0
 
 
-async def test_ctrl_c_does_not_wait_for_a_stream() -> None:
-    async with process("serve", "--simulate") as (running, url, _):
-        body = asking("[[silence:60]][[say:x]]", stream=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stream_that_outlives_the_grace_ends_with_an_error_event(number: signal.Signals) -> None:
+    """On Ctrl-C the grace is short whatever the setting says."""
+    grace = "0.5" if number == signal.SIGTERM else "60"
+    async with process("serve", "--simulate", CHATRIX_GRACE_SECONDS=grace) as (running, url, _):
+        body = asking("[[say:so far]][[silence:60]]", stream=True)
         async with aiohttp.ClientSession() as session:
             async with session.post(f"{url}/v1/messages", json=body, headers={"x-api-key": LOCAL_API_KEY}) as response:
-                await response.content.readuntil(b"message_start")
+                head = await response.content.readuntil(b"text_delta")
                 began = asyncio.get_running_loop().time()
-                code, _ = await stop(running, signal.SIGINT)
-        assert code == 0
+                running.send_signal(number)
+                reply = read_stream(head + await response.read())
+        async with asyncio.timeout(10):
+            assert await running.wait() == 0
         assert asyncio.get_running_loop().time() - began < 5
+    assert reply.error is not None
+    assert reply.error["type"] == "overloaded_error"
+    assert not reply.whole
+
+
+async def test_a_request_on_an_open_connection_is_refused_during_the_grace() -> None:
+    async with process("serve", "--simulate", "--tokens-per-second", "0") as (running, url, _):
+        headers = {"x-api-key": LOCAL_API_KEY}
+        async with aiohttp.ClientSession() as session:
+            async with session.post(
+                f"{url}/v1/messages", json=asking("[[drip:12 0.1]]", stream=True), headers=headers
+            ) as first:
+                await first.content.readuntil(b"drip0")
+                # A second connection, open and idle when the signal comes.
+                reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+                body = json.dumps(asking("hello")).encode()
+                head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {LOCAL_API_KEY}\r\n"
+                head += f"content-length: {len(body)}\r\n"
+                writer.write(head.encode())
+                await asyncio.sleep(0.1)  # the gateway holds half a request
+                running.send_signal(signal.SIGTERM)
+                await asyncio.sleep(0.2)  # let the signal arrive
+                writer.write(b"\r\n" + body)
+                async with asyncio.timeout(5):
+                    assert (await reader.readline()).startswith(b"HTTP/1.1 529")
+                writer.close()
+                await first.read()
+        async with asyncio.timeout(10):
+            assert await running.wait() == 0
 
 
 async def test_serve_honours_botocores_variables_and_logs_one_line_a_request() -> None:

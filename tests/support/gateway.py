@@ -11,7 +11,7 @@ from unittest import mock
 import aiohttp
 from aiohttp import web
 
-from gateway.app import build_app, make_runner
+from gateway.app import build_app, make_runner, stop
 from gateway.settings import Settings
 from gateway.simulator import LOCAL_API_KEY, Exchange, Simulator, SimulatorOptions, open_simulator
 
@@ -64,7 +64,7 @@ def aws_environment(url: str) -> dict[str, str]:
 @asynccontextmanager
 async def run_gateway(simulator: Simulator, **changes: Any) -> AsyncIterator[Gateway]:
     """`changes` in upper case are variables of AWS's libraries (None: unset), the others fields of Settings."""
-    settings: dict[str, Any] = {"log_level": "ERROR", "grace_seconds": 0.2}
+    settings: dict[str, Any] = {"log_level": "ERROR"}
     settings |= {name: value for name, value in changes.items() if name.islower()}
     variables = aws_environment(simulator.url) | {name: value for name, value in changes.items() if name.isupper()}
     # botocore reads its variables when a client is made, which is in `setup`.
@@ -79,7 +79,7 @@ async def run_gateway(simulator: Simulator, **changes: Any) -> AsyncIterator[Gat
         await site.start()
         yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", simulator, runner)
     finally:
-        await runner.cleanup()
+        await stop(runner, grace_seconds=0)
 
 
 @asynccontextmanager
