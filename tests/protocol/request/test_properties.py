@@ -244,7 +244,12 @@ def without_points(turns: list[Any]) -> list[Any]:
 @given(messages=conversation)
 def test_every_value_arrives(translate: Translate, bedrock_takes: Callable[[Any], None], messages: list[Any]) -> None:
     outcome = translate(messages)
-    assert values_sent(messages) <= values_received(outcome.turns)
+    sent, received = values_sent(messages), values_received(outcome.turns)
+    missing = sent - received
+    if "messages.content.text" in outcome.approximated:
+        # White space at the end of an answer that the caller has begun; nothing else, and disclosed.
+        missing = Counter({value.rstrip(): count for value, count in missing.items()}) - (received - sent)
+    assert not missing
     bedrock_takes(outcome.request)
 
 
@@ -274,12 +279,16 @@ def test_the_same_conversation_is_the_same_bytes(translate: Translate, messages:
 @settings(deadline=None, max_examples=150)
 @given(messages=conversation, place=st.integers(0))
 def test_a_conversation_that_goes_on_keeps_its_beginning(translate: Translate, messages: list[Any], place: int) -> None:
-    """Points aside (clients move them). The last turn may still grow, if the next message belongs to it."""
+    """Points aside (clients move them). The last turn may still grow, if the next message belongs to it; and an answer
+    that the caller has only begun has no white space at its end.
+    """
     cut = place % len(messages) + 1
-    now = without_points(translate(messages[:cut]).turns)
+    outcome = translate(messages[:cut])
+    now = without_points(outcome.turns)
     later = without_points(translate(messages).turns)
     goes_on = cut < len(messages) and (messages[cut]["role"] == "assistant") == (now[-1]["role"] == "assistant")
-    settled = len(now) - 1 if goes_on else len(now)
+    trimmed = "messages.content.text" in outcome.approximated
+    settled = len(now) - 1 if goes_on or trimmed else len(now)
     assert orjson.dumps(now[:settled]) == orjson.dumps(later[:settled])
 
 
