@@ -40,6 +40,7 @@ run: $(VENV)/.runtime ## Gateway with the embedded Bedrock simulator on http://1
 .PHONY: test
 test: install ## Every test that needs only Python; under three minutes
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@echo "Not run here, because it needs node and npm: the real Claude Code (make e2e)."
 
 .PHONY: coverage
 coverage: install ## make test with a coverage report
