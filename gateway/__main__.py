@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway import __version__
 
+INTERRUPTED: Final = 130
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the gateway in the foreground",
     "simulate": "run the Bedrock simulator alone",
@@ -32,5 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(import_module(f"gateway.commands.{chosen.command}").run(chosen))
 
 
+def run() -> int:
+    """`main`, for a terminal: Ctrl-C before a command can handle it ends it without a traceback."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

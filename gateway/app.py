@@ -20,11 +20,12 @@ from gateway.settings import Settings
 from gateway.streaming import STOPPING
 from gateway.upstreams.bedrock import open_bedrock
 
-# Headers of Claude Code are short; one line of 8 KiB leaves room for what sits in front of us.
+# Claude Code's headers take 2 KiB; what sits in front of us adds some.
+MAX_HEADER_BYTES: Final = 16 * 1024
+# How long the rest of a refused upload is read on, so that its sender sees the answer.
 LINGERING_SECONDS: Final = 2.0
 # How long handlers may take to say goodbye once they have been told to stop.
 SETTLE_SECONDS: Final = 1.0
-MAX_HEADER_BYTES: Final = 16 * 1024
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -59,7 +60,6 @@ def make_runner(app: web.Application) -> Runner:
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_seconds,
         shutdown_timeout=SETTLE_SECONDS,
-        # How long the rest of a refused upload is read on, so that the client sees its answer.
         lingering_time=LINGERING_SECONDS,
         access_log=None,
         logger=logging.getLogger(HTTP_LOGGER),

@@ -4,6 +4,7 @@ aiohttp itself logs such bytes with a traceback and echoes them to the sender; a
 the log. Here the answer is Anthropic's JSON in fixed words, and the log says only what kind of fault it was.
 """
 
+import traceback
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Final
@@ -34,9 +35,13 @@ class Connection(web.RequestHandler):
             raise ConnectionError("The answer has begun; another one cannot follow it.")
         error = malformed(status, exc)
         request_id = new_request_id()
-        self.logger.warning(
-            "not an HTTP request: %s", type(exc).__name__, extra={"request_id": request_id, "status": error.status}
-        )
+        fields: dict[str, object] = {"request_id": request_id, "status": error.status}
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # The places only: a message may quote the request.
+            fields["trace"] = traceback.format_tb(exc.__traceback__) if exc else None
+            self.logger.error("a request failed outside the application: %s", type(exc).__name__, extra=fields)
+        else:
+            self.logger.warning("not an HTTP request: %s", type(exc).__name__, extra=fields)
         response = web.Response(
             status=error.status,
             body=encode_error(error, request_id),

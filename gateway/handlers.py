@@ -45,7 +45,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
         del call
         if line.streamed:
             return await stream_reply(request, upstream, translator, headers, line, app[SETTINGS])
-        whole = await whole_reply(upstream, translator, line)
+        whole = await whole_reply(request, upstream, translator, line)
         headers[UPSTREAM_ID_HEADER] = line.upstream_request_id or ""
         return web.Response(body=whole, content_type="application/json", headers=headers)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from gateway.access import Caller, Gatekeeper
 from gateway.catalog import Resolution, resolve
@@ -84,7 +84,7 @@ async def expect_nothing(_: web.Request) -> None:
 
 
 async def ask_for_body(request: web.Request) -> None:
-    if request.headers.get("expect", "").lower() == "100-continue":
+    if request.version >= HttpVersion11 and request.headers.get("expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The status line of the answer is still to come: aiohttp takes any byte for the beginning of it.
         request.writer.output_size = 0

@@ -8,7 +8,8 @@ from aws_lambda_powertools import Logger
 
 from gateway.connections import new_request_id
 from gateway.logs import AccessLine, write_access_line
-from gateway.protocol.errors import GatewayError, InvalidRequest, encode_error
+from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
+from gateway.streaming import STOPPING
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -17,6 +18,8 @@ LOGGER: Final = web.AppKey("logger", Logger)
 
 # nginx's name for it; nobody receives it, the log does.
 CLIENT_GONE: Final = 499
+# For the log too: cut off because the process ended.
+SHUT_DOWN: Final = 503
 # Asked every few seconds by load balancers; a line each would bury the others.
 UNLOGGED_PATHS: Final = frozenset({"/health", "/ready"})
 MAX_LOGGED_PATH: Final = 200
@@ -31,7 +34,7 @@ async def request_boundary(request: web.Request, handler: Handler) -> web.Stream
         line.status = response.status
     except BaseException:
         # The client has gone, or the process ends: there is nobody to answer.
-        line.status = CLIENT_GONE
+        line.status = SHUT_DOWN if request.app[STOPPING].is_set() else CLIENT_GONE
         raise
     else:
         return response
@@ -44,8 +47,7 @@ async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> w
     try:
         response = await handler(request)
     except web.HTTPException as refusal:
-        # aiohttp's own refusals; its text is made for browsers.
-        return error_response(InvalidRequest(f"Refused: {refusal.reason}.", status=refusal.status), line)
+        return error_response(from_aiohttp(refusal), line)
     except ConnectionError:
         raise
     except Exception as failure:  # noqa: BLE001  # the last resort before the first byte
@@ -53,6 +55,13 @@ async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> w
     if not response.prepared:
         response.headers["request-id"] = line.request_id
     return response
+
+
+def from_aiohttp(refusal: web.HTTPException) -> GatewayError:
+    """aiohttp's own refusals, of a CONNECT for example; its texts are made for browsers."""
+    if refusal.status == NotFound.usual_status:
+        return NotFound("There is nothing at this path.")
+    return InvalidRequest(f"Refused: {refusal.reason}.", status=refusal.status)
 
 
 def error_response(error: GatewayError, line: AccessLine) -> web.Response:

@@ -6,9 +6,9 @@ because clients abandon a silent connection. So one task watches the clock next 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -30,6 +30,9 @@ STREAM_HEADERS: Final[Mapping[str, str]] = {
 # Set when the process is about to end and open streams have had their time.
 STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
+SHUT_DOWN: Final = "The gateway was shut down before the answer was whole. Send the request again."
+
+T = TypeVar("T")
 
 Upstream = AbstractAsyncContextManager[BedrockStream]
 
@@ -47,6 +50,8 @@ class EventWriter:
         self._line = line
         self._commit_lock = asyncio.Lock()
         self._last_write = asyncio.get_running_loop().time()
+        self.whole = False
+        """The end of the answer has been handed over: nothing may follow it."""
 
     @property
     def committed(self) -> bool:
@@ -91,17 +96,14 @@ async def stream_reply(
     """Relay one answer. Raises `GatewayError` as long as no byte has gone out; after that the error is an event."""
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
+    pings = _fill_silence(writer, settings, request.app[STOPPING])
     try:
-        async with asyncio.TaskGroup() as tasks:
-            pings = tasks.create_task(_fill_silence(writer, settings, request.app[STOPPING]))
-            try:
-                await _relay(upstream, translator, writer, line)
-            except Exception as error:  # noqa: BLE001  # the last resort; answered below, once the pings have ended
-                failure = error
-            finally:
-                pings.cancel()
-    except* Stopped:
-        failure = Overloaded("The gateway was shut down in the middle of the answer. Send the request again.")
+        await _beside(pings, _relay(upstream, translator, writer, line))
+    except Stopped:
+        # What is whole stays whole, even if it could not say goodbye to Bedrock.
+        failure = None if writer.whole else Overloaded(SHUT_DOWN)
+    except Exception as error:  # noqa: BLE001  # the last resort; answered below, now that the pings have ended
+        failure = error
     if failure is not None:
         if isinstance(failure, ConnectionError) or not writer.committed:
             raise failure
@@ -110,8 +112,44 @@ async def stream_reply(
     return writer.response
 
 
-async def whole_reply(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
+async def whole_reply(
+    request: web.Request, upstream: Upstream, translator: StreamTranslator, line: AccessLine
+) -> bytes:
     """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
+    try:
+        return await _beside(_until(request.app[STOPPING]), _accumulate(upstream, translator, line))
+    except Stopped:
+        raise Overloaded(SHUT_DOWN) from None
+
+
+async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
+    """`work`, with `companion` next to it until it ends. Raises what the work raises, or `Stopped`."""
+    results: list[T] = []
+    failure: Exception | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(companion)
+            try:
+                results.append(await work)
+            except Exception as error:  # noqa: BLE001  # raised again below; here the group would wrap it
+                failure = error
+            finally:
+                task.cancel()
+    except* Stopped:
+        pass
+    if failure is not None:
+        raise failure
+    if not results:
+        raise Stopped
+    return results[0]
+
+
+async def _until(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    raise Stopped
+
+
+async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
     accumulator = MessageAccumulator()
     try:
         async with upstream as stream, aclosing(stream.frames()) as batches:
@@ -139,6 +177,7 @@ async def _relay(upstream: Upstream, translator: StreamTranslator, writer: Event
                 if translator.done:
                     break
         if events := translator.finish():
+            writer.whole = True
             await writer.write(events)
     finally:
         _note(translator, line)
@@ -152,6 +191,7 @@ async def _write_translated(frames: list[Frame], translator: StreamTranslator, w
             events.append(translator.feed(frame))  # noqa: PERF401  # what was fed before a bad frame must be kept
     finally:
         if written := b"".join(events):
+            writer.whole = translator.done
             await writer.write(written)
 
 

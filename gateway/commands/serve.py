@@ -58,28 +58,35 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    signals = Signals()
     if not arguments.simulate:
-        return await _serve_until_stopped(settings, None)
+        return await _serve_until_stopped(settings, None, signals)
     from gateway.simulator import SimulatorOptions, open_simulator
 
     options = SimulatorOptions(tokens_per_second=arguments.tokens_per_second, secret_name=settings.secret_name)
     async with open_simulator(options) as simulator:
         point_aws_at(simulator)
-        return await _serve_until_stopped(settings, simulator)
+        return await _serve_until_stopped(settings, simulator, signals)
 
 
-async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None") -> int:
-    stopped, signals = asyncio.Event(), []
+class Signals:
+    """The first SIGTERM or SIGINT ends the service in order, the second one at once."""
 
-    def on_signal(number: signal.Signals) -> None:
-        signals.append(number)
-        stopped.set()
-        if len(signals) > 1:
-            os._exit(128 + number)  # asked twice: do not wait for anything
+    def __init__(self) -> None:
+        self._first: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+    async def wait(self) -> signal.Signals:
+        return await self._first
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._first.done():
+            os._exit(128 + number)
+        self._first.set_result(number)
+
+
+async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None", signals: Signals) -> int:
     runner = make_runner(build_app(settings))
     grace_seconds = settings.grace_seconds
     try:
@@ -88,8 +95,7 @@ async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None"
         await site.start()
         # Another port than the setting's when that is 0.
         announce(settings, int(runner.addresses[0][1]), simulator)
-        await stopped.wait()
-        if signals[0] == signal.SIGINT:
+        if await signals.wait() == signal.SIGINT:
             grace_seconds = INTERRUPT_GRACE_SECONDS
     except OSError as error:
         hint = " Another port: PORT=4000 make run" if error.errno == errno.EADDRINUSE else ""

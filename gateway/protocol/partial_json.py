@@ -51,6 +51,11 @@ def is_object(text: str) -> bool:
 def _is_lenient_object(text: str) -> bool:
     """Models do write half a surrogate pair, which orjson refuses and clients read."""
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, parse_constant=_refuse), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _refuse(constant: str) -> None:
+    """NaN and the infinities: Python reads them, but they are not JSON."""
+    raise ValueError(constant)

@@ -10,6 +10,7 @@ import pytest
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import web
 
+from gateway.app import stop
 from gateway.protocol.eventstream import encode_event
 from gateway.simulator import Simulator, SimulatorOptions, open_simulator
 from tests.support.anthropic_stream import read_stream
@@ -163,3 +164,36 @@ async def test_damage_behind_good_frames_is_an_error_at_once_and_not_after_a_sil
     assert reply.text == "so far"
     assert reply.error is not None
     assert "damaged" in reply.error["message"]
+
+
+async def test_a_whole_answer_stays_whole_when_the_process_ends_right_behind_it(simulator: Simulator) -> None:
+    """The body from Bedrock is still open: the stream is whole, and the relay not yet done."""
+    events = [
+        encode_event("messageStart", b'{"role":"assistant"}'),
+        encode_event("messageStop", b'{"stopReason":"end_turn"}'),
+        encode_event("metadata", b'{"usage":{"inputTokens":1,"outputTokens":0}}'),
+    ]
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ncontent-length: 9999\r\n\r\n"
+    async with raw_server(head + b"".join(events), hold=True) as url:
+        async with run_gateway_at(simulator, bedrock=url) as gateway:
+            async with asyncio.timeout(5), gateway.post(asking("hello", stream=True)) as response:
+                start = await response.content.readuntil(b"event: message_stop")
+                stopping = asyncio.create_task(stop(gateway.runner, grace_seconds=0))
+                reply = read_stream(start + await response.read())
+                await stopping
+    assert reply.whole
+    assert reply.error is None
+
+
+async def test_a_whole_reply_that_the_process_cannot_wait_for_is_a_529(simulator: Simulator) -> None:
+    async with run_gateway(simulator) as gateway:
+
+        async def end_it() -> None:
+            await simulator.wait_until(lambda: len(gateway.calls()) > 0)
+            await stop(gateway.runner, grace_seconds=0.1)
+
+        ending = asyncio.create_task(end_it())
+        async with asyncio.timeout(5), gateway.post(asking("[[say:a]][[silence:30]]")) as response:
+            assert response.status == 529
+            assert (await response.json())["error"]["type"] == "overloaded_error"
+        await ending

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from gateway.app import build_app, make_runner, stop
+from gateway.connections import Runner
 from gateway.settings import Settings
 from gateway.simulator import LOCAL_API_KEY, Exchange, Simulator, SimulatorOptions, open_simulator
 
@@ -28,7 +29,7 @@ class Gateway:
 
     url: str
     simulator: Simulator
-    runner: web.AppRunner
+    runner: Runner
     key: str = LOCAL_API_KEY
 
     def calls(self) -> list[Exchange]:

@@ -384,3 +384,11 @@ def test_half_a_surrogate_pair_in_a_tool_call_passes_in_both_forms() -> None:
     frames = [tool_start(0), delta(0, toolUse={"input": '{"a": "\\ud83d"}'}), block_stop(0)]
     stream, _ = translate([b"".join([START, *frames, event("messageStop", stopReason="tool_use"), METADATA])])
     assert b'{"a": "\\ud83d"}' in accumulate(stream)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_a_tool_call_with_what_only_python_takes_for_json_is_no_reply(constant: str) -> None:
+    frames = [tool_start(0), delta(0, toolUse={"input": '{"a": ' + constant + "}"}), block_stop(0)]
+    stream, _ = translate([b"".join([START, *frames, event("messageStop", stopReason="tool_use"), METADATA])])
+    with pytest.raises(Exception, match="not valid JSON"):
+        accumulate(stream)
