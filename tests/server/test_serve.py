@@ -178,28 +178,41 @@ async def test_serve_honours_botocores_variables_and_logs_one_line_a_request() -
     assert LOCAL_API_KEY not in output
 
 
-async def test_a_bad_setting_is_told_and_ends_with_2() -> None:
+async def refused_start(*arguments: str, **variables: str) -> tuple[int | None, str]:
+    """Exit code and error output of a `serve` that cannot start. It must say why in a sentence, not in a traceback."""
     running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "serve", cwd=ROOT, env=environment(PORT="many"),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, errors = await running.communicate()
-    assert running.returncode == 2
-    assert b"PORT" in errors
+        sys.executable,
+        "-m",
+        "gateway",
+        "serve",
+        *arguments,
+        cwd=ROOT,
+        env=environment(**{"PORT": "0"} | variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(20):
+            _, errors = await running.communicate()
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
     assert b"Traceback" not in errors
+    return running.returncode, errors.decode()
+
+
+async def test_a_bad_setting_is_told_and_ends_with_2() -> None:
+    code, errors = await refused_start(PORT="many")
+    assert code == 2
+    assert "PORT" in errors
 
 
 async def test_a_port_in_use_is_told_with_what_to_do() -> None:
     async with process("serve", "--simulate") as (_, url, _):
-        running = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "serve", "--simulate", cwd=ROOT,
-            env=environment(PORT=url.rpartition(":")[2]),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        _, errors = await running.communicate()
-    assert running.returncode == 1
-    assert b"PORT=4000" in errors
-    assert b"Traceback" not in errors
+        code, errors = await refused_start("--simulate", PORT=url.rpartition(":")[2])
+    assert code == 1
+    assert "PORT=4000" in errors
 
 
 async def test_without_a_secret_it_starts_answers_500_and_never_401() -> None:
@@ -236,14 +249,9 @@ async def test_the_simulator_is_used_whatever_the_users_own_aws_and_proxy_settin
     ids=str,
 )
 async def test_aws_settings_that_cannot_be_used_are_told_and_end_with_2(variables: dict[str, str]) -> None:
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "serve", cwd=ROOT, env=environment(PORT="0", **variables),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, errors = await running.communicate()
-    assert running.returncode == 2
-    assert b"chatrix: the AWS settings cannot be used" in errors
-    assert b"Traceback" not in errors
+    code, errors = await refused_start(**variables)
+    assert code == 2
+    assert "chatrix: the AWS settings cannot be used" in errors
 
 
 async def test_neither_keys_nor_prompts_are_ever_logged() -> None:
