@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 # Wheels only, every one of them checked against the hash in the lock.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
+# One process a core. A file stays in one: its tests share a running gateway.
+PARALLEL := --numprocesses auto --dist loadfile
+
 export HOST PORT
 
 .PHONY: help
@@ -39,12 +42,12 @@ run: $(VENV)/.runtime ## Gateway with the embedded Bedrock simulator on http://1
 
 .PHONY: test
 test: install ## Every test that needs only Python; under three minutes
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 	@echo "Not run here, because it needs node and npm: the real Claude Code (make e2e)."
 
 .PHONY: coverage
 coverage: install ## make test with a coverage report
-	@$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: format
 format: install ## Format and mend what ruff can mend
@@ -80,3 +83,11 @@ clean: ## Remove .venv, caches and downloads
 .PHONY: transcripts
 transcripts: install ## Write the golden transcripts anew; review the diff like code
 	@$(BIN)/python -m tests.support.transcripts
+
+.PHONY: matrix
+matrix: install ## Write docs/compatibility.md anew from the feature table and its tests
+	@$(BIN)/python -m tests.matrix.render
+
+.PHONY: matrix-flips
+matrix-flips: install ## Change each row of the feature table in turn; its test must notice
+	@$(BIN)/python -m tests.matrix.flip

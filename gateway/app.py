@@ -11,14 +11,19 @@ from aiohttp import web
 
 from gateway.access import Admission, gatekeeper_for
 from gateway.connections import Runner
-from gateway.handlers import ADMISSION, BEDROCK, dispatch
+from gateway.counting import TokenCounter
+from gateway.handlers import ADMISSION, BEDROCK, COUNTER, dispatch
 from gateway.intake import GATEKEEPER, SETTINGS, expect_nothing
 from gateway.logs import HTTP_LOGGER, make_logger
 from gateway.middleware import LOGGER, request_boundary
+from gateway.protocol.calibration import Calibration
+from gateway.resolving import RESOLVER, model_resolver
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
 from gateway.streaming import STOPPING
 from gateway.upstreams.bedrock import open_bedrock
+from gateway.upstreams.counting import TokenCounting
+from gateway.upstreams.inference_profiles import open_inference_profiles
 
 # Claude Code's headers take 2 KiB; what sits in front of us adds some.
 MAX_HEADER_BYTES: Final = 16 * 1024
@@ -40,11 +45,17 @@ def build_app(settings: Settings) -> web.Application:
 
 
 async def aws_clients(app: web.Application) -> AsyncIterator[None]:
-    """Both clients, made at start so that no request waits for them; making them calls nobody."""
+    """The clients that requests need, made at start so that none waits for them; making them calls nobody."""
     settings = app[SETTINGS]
     session = get_session()
-    async with open_bedrock(session, settings) as bedrock, open_secrets_reader(session, settings) as reader:
+    async with (
+        open_bedrock(session, settings) as bedrock,
+        open_secrets_reader(session, settings) as reader,
+        open_inference_profiles(session, settings) as profiles,
+    ):
         app[BEDROCK] = bedrock
+        app[RESOLVER] = model_resolver(settings, profiles)
+        app[COUNTER] = TokenCounter(TokenCounting(bedrock.client), Calibration())
         app[GATEKEEPER] = gatekeeper_for(reader, settings)
         yield
 

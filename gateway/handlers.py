@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final
 
 import orjson
@@ -11,18 +12,24 @@ from aiohttp import web
 
 from gateway import __version__
 from gateway.access import Admission
-from gateway.catalog import MODELS, Model
-from gateway.intake import GATEKEEPER, SETTINGS, authenticate, read_body, understand
+from gateway.counting import TokenCounter
+from gateway.intake import GATEKEEPER, SETTINGS, authenticate, read_body
+from gateway.listing import list_models, retrieve_model
+from gateway.logs import AccessLine
 from gateway.middleware import LINE, Handler
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
-from gateway.protocol.estimate import estimate_input_tokens
+from gateway.protocol.features import FEATURES
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.protocol.parsing import parse, parse_count
-from gateway.streaming import UPSTREAM_ID_HEADER, stream_reply, whole_reply
+from gateway.streaming import stream_reply, upstream_headers, whole_reply
+from gateway.understanding import LONG_BODY_BYTES, Call, understand
 from gateway.upstreams.bedrock import Bedrock
 
 ADMISSION: Final = web.AppKey("admission", Admission)
 BEDROCK: Final = web.AppKey("bedrock", Bedrock)
+COUNTER: Final = web.AppKey("counter", TokenCounter)
+# The one row of ROUTES whose path has a part that differs.
+ONE_MODEL: Final = "/v1/models/{id}"
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -32,39 +39,49 @@ async def messages(request: web.Request) -> web.StreamResponse:
     with app[ADMISSION].enter():
         call = await understand(request, await read_body(request), caller, parse)
         line.streamed = bool(call.request.stream)
-        translator = StreamTranslator(
-            message_id=f"msg_bdrk_{line.request_id.removeprefix('req_')}",
-            model_name=call.request.model,
-            tool_names=call.translation.tool_names,
-            stop_sequences=call.translation.stop_sequences,
-            max_tokens=call.request.max_tokens,
-        )
+        model, estimate, calibration = call.resolution.model, call.estimate, app[COUNTER].calibration
+        translator = start_translator(call, line, calibration.tokens(model, estimate))
         upstream = app[BEDROCK].converse_stream(call.resolution.model_id, call.body, max_tokens=call.request.max_tokens)
         headers = call.headers
         # A request is often a hundred times as long as its answer, and must not stay as long in memory.
         del call
         if line.streamed:
-            return await stream_reply(request, upstream, translator, headers, line, app[SETTINGS])
-        whole = await whole_reply(request, upstream, translator, line)
-        headers[UPSTREAM_ID_HEADER] = line.upstream_request_id or ""
-        return web.Response(body=whole, content_type="application/json", headers=headers)
+            response: web.StreamResponse = await stream_reply(
+                request, upstream, translator, headers, line, app[SETTINGS]
+            )
+        else:
+            whole = await whole_reply(request, upstream, translator, line)
+            headers |= upstream_headers(line)
+            response = web.Response(body=whole, content_type="application/json", headers=headers)
+        if translator.usage is not None:
+            calibration.observe(model, estimate, translator.usage)
+        return response
+
+
+def start_translator(call: Call, line: AccessLine, input_tokens_estimate: int) -> StreamTranslator:
+    """The reply's half of the translation, with what it has to know of the request."""
+    translation = call.translation
+    return StreamTranslator(
+        message_id=f"msg_bdrk_{line.request_id.removeprefix('req_')}",
+        model_name=call.request.model,
+        tool_names=translation.tool_names,
+        tool_use_ids=translation.tool_use_ids,
+        stop_sequences=translation.stop_sequences,
+        max_tokens=call.request.max_tokens,
+        input_tokens_estimate=input_tokens_estimate,
+        only_1h_cache=translation.only_1h_cache,
+        format_tool=translation.format_tool,
+    )
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
-    """`POST /v1/messages/count_tokens`: an estimate of what the translated request costs, and marked as one."""
+    """`POST /v1/messages/count_tokens`: what the translated request costs, counted by Bedrock or estimated."""
     caller = await authenticate(request)
     with request.app[ADMISSION].enter():
         call = await understand(request, await read_body(request), caller, parse_count)
-        tokens = estimate_input_tokens(call.translation.request, call.resolution.model)
-    return reply_json({"input_tokens": tokens}, {**call.headers, "x-chatrix-count": "estimate"})
-
-
-async def list_models(request: web.Request) -> web.StreamResponse:
-    """`GET /v1/models`: those of the catalog that the caller's key may use."""
-    caller = await authenticate(request)
-    entries = [describe(model) for model in MODELS if model.is_active and caller.may_use(model.name)]
-    ends = (entries[0]["id"], entries[-1]["id"]) if entries else (None, None)
-    return reply_json({"data": entries, "has_more": False, "first_id": ends[0], "last_id": ends[1]})
+        is_long = len(call.body.whole) >= LONG_BODY_BYTES
+        count = await request.app[COUNTER].count(call.translation.request, call.resolution.model, is_long=is_long)
+    return reply_json({"input_tokens": count.tokens}, {**call.headers, **count.headers})
 
 
 async def root(_: web.Request) -> web.StreamResponse:
@@ -91,21 +108,29 @@ async def version(_: web.Request) -> web.StreamResponse:
     return reply_json({"version": __version__})
 
 
+async def protocol(_: web.Request) -> web.StreamResponse:
+    """`GET /protocol`: the feature table, for people and programs that want to know before they ask."""
+    return reply_json({"features": [asdict(feature) for feature in FEATURES.values()]})
+
+
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/v1/messages": {"POST": messages},
     "/v1/messages/count_tokens": {"POST": count_tokens},
     "/v1/models": {"GET": list_models},
+    ONE_MODEL: {"GET": retrieve_model},
     "/": {"GET": root, "HEAD": root},
     "/api/hello": {"GET": root, "HEAD": root},
     "/health": {"GET": health, "HEAD": health},
     "/ready": {"GET": ready, "HEAD": ready},
     "/version": {"GET": version},
+    "/protocol": {"GET": protocol},
 }
 
 
 async def dispatch(request: web.Request) -> web.StreamResponse:
     """Look the path up in ROUTES, forgiving what base URLs get wrong: `//v1/messages`, `/v1/v1/messages`."""
-    methods = ROUTES.get(canonical_path(request.path))
+    path = canonical_path(request.path)
+    methods = ROUTES.get(ONE_MODEL if path.startswith("/v1/models/") else path)
     if methods is None:
         raise NotFound(f"There is nothing at this path. Endpoints: {', '.join(ROUTES)}.")
     handler = methods.get(request.method)
@@ -120,10 +145,6 @@ def canonical_path(path: str) -> str:
     while parts[:2] == ["v1", "v1"]:
         del parts[0]
     return "/" + "/".join(parts)
-
-
-def describe(model: Model) -> dict[str, object]:
-    return {"type": "model", "id": model.name, "display_name": model.display_name, "created_at": model.released}
 
 
 def reply_json(value: object, headers: Mapping[str, str] | None = None) -> web.Response:

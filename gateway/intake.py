@@ -1,44 +1,19 @@
-"""What comes before the answer: who asks, the body, and what it means for Bedrock."""
+"""What comes first: who asks, and the body."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import HttpVersion11, web
 
 from gateway.access import Caller, Gatekeeper
-from gateway.catalog import Resolution, resolve
-from gateway.logs import AccessLine
 from gateway.middleware import LINE
-from gateway.protocol.betas import drop_betas
-from gateway.protocol.disposition import Disposition
-from gateway.protocol.errors import InvalidRequest, NotFound, PermissionDenied, RequestTooLarge
-from gateway.protocol.messages import MessagesRequest
-from gateway.protocol.to_converse import Translation, encode, to_converse
+from gateway.protocol.errors import InvalidRequest, RequestTooLarge
 from gateway.settings import Settings
 
 SETTINGS: Final = web.AppKey("settings", Settings)
 GATEKEEPER: Final = web.AppKey("gatekeeper", Gatekeeper)
 
-# Of the caller's own words that are logged or given back.
-MAX_SHOWN_CHARACTERS: Final = 64
 ACCEPTED_ENCODINGS: Final = frozenset({"", "identity"})
-# A longer body is understood in a thread: it takes long enough to hold up the other streams.
-LONG_BODY_BYTES: Final = 2**20
-
-Parse = Callable[[bytes], tuple[MessagesRequest, tuple[str, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request, understood: what was asked, where it goes, what is sent, what the caller is told in headers."""
-
-    request: MessagesRequest
-    resolution: Resolution
-    translation: Translation
-    body: bytes
-    headers: dict[str, str]
 
 
 async def authenticate(request: web.Request) -> Caller:
@@ -94,43 +69,3 @@ def too_large(settings: Settings) -> RequestTooLarge:
     return RequestTooLarge(
         f"The request body is larger than {settings.max_body_bytes} bytes, the most this gateway takes."
     )
-
-
-async def understand(request: web.Request, body: bytes, caller: Caller, parse: Parse) -> Call:
-    """Raises `GatewayError` for what cannot be passed on."""
-    if len(body) < LONG_BODY_BYTES:
-        return to_call(request, body, caller, parse)
-    return await asyncio.to_thread(to_call, request, body, caller, parse)
-
-
-def to_call(request: web.Request, body: bytes, caller: Caller, parse: Parse) -> Call:
-    line = request[LINE]
-    line.session_id = request.headers.get("x-claude-code-session-id", "")[:MAX_SHOWN_CHARACTERS] or None
-    parsed, unknown_fields = parse(body)
-    line.model = parsed.model[:MAX_SHOWN_CHARACTERS]
-    resolution = resolve(parsed.model, request.app[SETTINGS].region)
-    if resolution is None:
-        raise NotFound(f"model: {line.model}. GET /v1/models lists what there is.")
-    if not caller.may_use(resolution.name):
-        raise PermissionDenied(f"Your key is not allowed to use {resolution.name}.")
-    line.model_id = resolution.model_id
-    disposition = Disposition()
-    if resolution.substituted:
-        disposition.approximate("model")
-    for name in unknown_fields:
-        disposition.drop(name)
-    for header in request.headers.getall("anthropic-beta", []):
-        drop_betas(header, disposition)
-    translation = to_converse(parsed, resolution.model, disposition)
-    line.dropped, line.approximated = disposition.dropped, disposition.approximated
-    return Call(parsed, resolution, translation, encode(translation.request), disclosure(line, resolution, disposition))
-
-
-def disclosure(line: AccessLine, resolution: Resolution, disposition: Disposition) -> dict[str, str]:
-    """The headers that tell what became of the request."""
-    headers = {"request-id": line.request_id, "x-chatrix-model": resolution.name}
-    if disposition.dropped:
-        headers["x-chatrix-dropped"] = ", ".join(disposition.dropped)
-    if disposition.approximated:
-        headers["x-chatrix-approximated"] = ", ".join(disposition.approximated)
-    return headers

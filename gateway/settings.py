@@ -9,7 +9,17 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Final, TypeVar
+
+from gateway.catalog import Alias, parse_aliases, parse_geographies
+from gateway.protocol.options import (
+    GUARDRAIL_IDENTIFIER,
+    GUARDRAIL_TRACES,
+    GUARDRAIL_VERSION,
+    SERVICE_TIERS,
+    Guardrail,
+)
 
 T = TypeVar("T")
 Parse = Callable[[str], T]
@@ -19,6 +29,7 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Enough to recognise a mistyped value by, and too little for a pasted file.
 SHOWN_CHARACTERS: Final = 40
 SETTING: Final = "setting"
+SWITCHES: Final[Mapping[str, bool]] = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 
 
 class SettingsError(Exception):
@@ -66,6 +77,47 @@ def pattern(expression: str, allowed: str) -> Parse[str]:
     return parse
 
 
+def switch(text: str) -> bool:
+    if text.lower() not in SWITCHES:
+        raise ValueError(f"is {_shown(text)}, allowed is 1 or 0")
+    return SWITCHES[text.lower()]
+
+
+def text_file(path: str) -> str:
+    """The file's text. Read once, at start: the same bytes in every request."""
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"names a file that cannot be read as UTF-8 text ({type(error).__name__})") from None
+    if not text:
+        raise ValueError("names a file that is empty")
+    return text
+
+
+def guardrail_reference(text: str) -> Guardrail:
+    """`identifier:version`; the identifier may be an ARN. Patterns: botocore's GuardrailConfiguration."""
+    match = re.fullmatch(rf"({GUARDRAIL_IDENTIFIER}):({GUARDRAIL_VERSION})", text)
+    if match is None:
+        raise ValueError("is no guardrail, allowed is its id or ARN, a colon, and its version (DRAFT or a number)")
+    return Guardrail(match[1], match[2])
+
+
+def one_of(choices: tuple[str, ...]) -> Parse[str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"is {_shown(text)}, allowed is one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def geographies(text: str) -> tuple[str, ...]:
+    try:
+        return parse_geographies(text)
+    except ValueError as error:
+        raise ValueError(f"is {_shown(text)}, {error}") from None
+
+
 def secret_identifier(text: str) -> str:
     # The value is not shown: the likeliest mistake is the key itself in place of the name of its secret.
     if not re.fullmatch(r"[A-Za-z0-9/_+=.@!:-]{1,2048}", text):
@@ -91,6 +143,10 @@ class Settings:
     port: int = setting("PORT", 3000, whole(0, 65_535))
     # The region of Bedrock and of the secret. The default is a region that has every Claude model.
     region: str = setting("AWS_REGION AWS_DEFAULT_REGION", "us-west-2", pattern(r"[a-z0-9-]{1,63}", "a region's name"))
+    # Where requests may be answered, most wanted first; a hard rule once it is set (docs/models.md).
+    inference_geos: tuple[str, ...] = setting("CHATRIX_INFERENCE_GEOS", (), geographies)
+    # The operator's own names for models, profiles and ARNs; they win over the catalog (docs/models.md).
+    model_aliases: tuple[Alias, ...] = setting("CHATRIX_MODEL_ALIASES", (), parse_aliases)
     # The Secrets Manager secret with the API keys (docs/keys.md). Written like this because deployments set it so.
     secret_name: str = setting("SecretName", "prod/chatrix/api-key", secret_identifier)
     # How long a read secret counts, which is how long a revoked key lives while Secrets Manager answers.
@@ -121,6 +177,17 @@ class Settings:
     keepalive_seconds: float = setting("CHATRIX_KEEPALIVE_SECONDS", 75.0, seconds(0, 86_400))
     # How long open streams may go on after SIGTERM. Below the usual 120 s limit of container platforms.
     grace_seconds: float = setting("CHATRIX_GRACE_SECONDS", 30.0, seconds(0, 3_600))
+
+    # Refuse with 400 what would be approximated or dropped (docs/compatibility.md), for every request.
+    strict: bool = setting("CHATRIX_STRICT", default=False, parse=switch)
+    # A file whose text becomes the last block of every system prompt; disclosed in x-chatrix-approximated.
+    system_prompt: str = setting("CHATRIX_SYSTEM_PROMPT_FILE", "", text_file)
+    # A guardrail for every request, `id:version`. Callers cannot choose another one then.
+    guardrail: Guardrail | None = setting("CHATRIX_GUARDRAIL", None, guardrail_reference)  # noqa: RUF009  # a field, as the others
+    # Whether Bedrock reports what the guardrail saw.
+    guardrail_trace: str | None = setting("CHATRIX_GUARDRAIL_TRACE", None, one_of(GUARDRAIL_TRACES))
+    # Bedrock's service tier for every request that does not name one itself (header X-Amzn-Bedrock-Service-Tier).
+    service_tier: str | None = setting("CHATRIX_SERVICE_TIER", None, one_of(SERVICE_TIERS))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

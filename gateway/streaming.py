@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway.logs import AccessLine
 from gateway.protocol import sse
 from gateway.protocol.accumulate import MessageAccumulator
+from gateway.protocol.disposition import disclosure
 from gateway.protocol.errors import Overloaded, encode_error
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
@@ -70,10 +71,10 @@ class EventWriter:
         self._last_write = asyncio.get_running_loop().time()
         await self._response.write(events)
 
-    def name_upstream(self, request_id: str) -> None:
-        """Bedrock's own id of the request, which AWS asks for. Too late once the early 200 has gone out."""
-        if request_id and not self.committed:
-            self._response.headers[UPSTREAM_ID_HEADER] = request_id
+    def name_upstream(self, line: AccessLine) -> None:
+        """What is known once Bedrock has accepted the request. Too late once the early 200 has gone out."""
+        if not self.committed:
+            self._response.headers.update(upstream_headers(line))
 
     async def end(self) -> None:
         await self._response.write_eof()
@@ -153,7 +154,7 @@ async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: Ac
     accumulator = MessageAccumulator()
     try:
         async with upstream as stream, aclosing(stream.frames()) as batches:
-            line.upstream_request_id = stream.request_id
+            _note_upstream(stream, line)
             async for frames in batches:
                 line.first_event()
                 for frame in frames:
@@ -169,8 +170,8 @@ async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: Ac
 async def _relay(upstream: Upstream, translator: StreamTranslator, writer: EventWriter, line: AccessLine) -> None:
     try:
         async with upstream as stream, aclosing(stream.frames()) as batches:
-            line.upstream_request_id = stream.request_id
-            writer.name_upstream(stream.request_id)
+            _note_upstream(stream, line)
+            writer.name_upstream(line)
             async for frames in batches:
                 line.first_event()
                 await _write_translated(frames, translator, writer)
@@ -222,6 +223,18 @@ async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine
     """One `error` event, and the body then ends as it should: behind Lambda's adapter a broken body turns into text."""
     error = line.note_failure(failure)
     await writer.write(b"event: error\ndata: %b\n\n" % encode_error(error, line.request_id))
+
+
+def upstream_headers(line: AccessLine) -> dict[str, str]:
+    """Bedrock's own id of the request, which AWS asks for; and what the request lost, which may be more by now."""
+    named = {UPSTREAM_ID_HEADER: line.upstream_request_id} if line.upstream_request_id else {}
+    return named | disclosure(line.dropped, line.approximated)
+
+
+def _note_upstream(stream: BedrockStream, line: AccessLine) -> None:
+    line.upstream_request_id = stream.request_id
+    line.dropped += stream.dropped
+    line.approximated += stream.approximated
 
 
 def _note(translator: StreamTranslator, line: AccessLine) -> None:

@@ -1,9 +1,12 @@
 """What the environment may say, and what is said about an environment that is wrong."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from gateway.catalog import Alias
+from gateway.protocol.options import Guardrail
 from gateway.settings import Settings, SettingsError, settings_by_field
 
 
@@ -16,6 +19,8 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "host": "127.0.0.1",
         "port": 3000,
         "region": "us-west-2",
+        "inference_geos": (),
+        "model_aliases": (),
         "secret_name": "prod/chatrix/api-key",
         "secret_ttl_seconds": 300,
         "previous_grace_seconds": 86_400,
@@ -30,14 +35,28 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "secret_timeout_seconds": 2,
         "keepalive_seconds": 75,
         "grace_seconds": 30,
+        "strict": False,
+        "system_prompt": "",
+        "guardrail": None,
+        "guardrail_trace": None,
+        "service_tier": None,
     }
 
 
-def test_every_variable_is_read_into_its_field() -> None:
-    values = {
+def test_every_variable_is_read_into_its_field(tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("Answer in Latin.\n")
+    values: dict[str, tuple[str, object]] = {
+        "CHATRIX_STRICT": ("1", True),
+        "CHATRIX_SYSTEM_PROMPT_FILE": (str(prompt), "Answer in Latin."),
+        "CHATRIX_GUARDRAIL": ("abc123:DRAFT", Guardrail("abc123", "DRAFT")),
+        "CHATRIX_GUARDRAIL_TRACE": ("ENABLED", "enabled"),
+        "CHATRIX_SERVICE_TIER": ("Priority", "priority"),
         "HOST": ("::1", "::1"),
         "PORT": ("0", 0),
         "AWS_REGION": ("eu-central-1", "eu-central-1"),
+        "CHATRIX_INFERENCE_GEOS": ("EU, global", ("eu", "global")),
+        "CHATRIX_MODEL_ALIASES": ("fast=haiku", (Alias("fast", "haiku"),)),
         "SecretName": ("team/key", "team/key"),
         "LOG_LEVEL": ("debug", "DEBUG"),
     }
@@ -114,3 +133,33 @@ def test_a_key_in_the_place_of_the_secrets_name_is_refused_without_being_shown()
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]  # that is what is tried
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "strict"])
+def test_a_switch_is_on_or_off(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CHATRIX_STRICT is '.*', allowed is 1 or 0\.$"):
+        Settings.from_env({"CHATRIX_STRICT": text})
+
+
+@pytest.mark.parametrize(
+    "text", ["abc", "abc:", ":1", "abc:0", "ABC:1", "arn:aws:bedrock:us-west-2:123456789012:model/abc:1"]
+)
+def test_a_guardrail_needs_its_version(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CHATRIX_GUARDRAIL is no guardrail, allowed is its id or ARN"):
+        Settings.from_env({"CHATRIX_GUARDRAIL": text})
+
+
+def test_a_guardrail_may_be_an_arn() -> None:
+    arn = "arn:aws:bedrock:us-west-2:123456789012:guardrail/abc123"
+    assert Settings.from_env({"CHATRIX_GUARDRAIL": f"{arn}:7"}).guardrail == Guardrail(arn, "7")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read"), (b" \n", "is empty"), (b"\xff", "cannot be read")]
+)
+def test_a_system_prompt_file_must_hold_text(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    path = tmp_path / "prompt.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=rf"^CHATRIX_SYSTEM_PROMPT_FILE names a file that {reason}"):
+        Settings.from_env({"CHATRIX_SYSTEM_PROMPT_FILE": str(path)})

@@ -111,6 +111,7 @@ def point_aws_at(simulator: "Simulator") -> None:
     for name in [name for name in os.environ if name.startswith("AWS_") and name not in REGION_VARIABLES]:
         del os.environ[name]
     os.environ |= {
+        "AWS_ENDPOINT_URL_BEDROCK": simulator.url,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator.url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": simulator.url,
         "AWS_ACCESS_KEY_ID": "simulated",

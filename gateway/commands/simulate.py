@@ -52,6 +52,7 @@ Bedrock simulator on {simulator.url} (no model, no AWS account; Ctrl-C ends it)
 
 For a gateway in another terminal:
 
+  export AWS_ENDPOINT_URL_BEDROCK={simulator.url}
   export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={simulator.url}
   export AWS_ENDPOINT_URL_SECRETS_MANAGER={simulator.url}
   export AWS_ACCESS_KEY_ID=simulator

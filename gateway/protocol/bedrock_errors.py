@@ -1,8 +1,8 @@
 """Bedrock's exceptions, before and inside a stream, as Anthropic errors. One table for both positions.
 
 The wording is part of the protocol: Claude Code compacts the conversation, lowers `max_tokens` or leaves out thinking
-blocks when it recognises a sentence, so Bedrock's words are kept except where another wording is the recognised one.
-Names come as `ThrottlingException` in an HTTP header and as `throttlingException` inside a stream.
+blocks when it recognises a sentence, so Bedrock's words are kept except where `limit_sentences.py` has the
+recognised ones. Names come as `ThrottlingException` in an HTTP header and as `throttlingException` inside a stream.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any, Final
 from gateway.protocol.errors import (
     ApiError,
     GatewayError,
+    InvalidBeta,
     InvalidRequest,
     NotFound,
     Overloaded,
@@ -20,6 +21,8 @@ from gateway.protocol.errors import (
     RequestTooLarge,
     UpstreamTimeout,
 )
+from gateway.protocol.limit_sentences import about_limits, is_invalid_beta, is_too_large
+from gateway.protocol.redaction import redact
 
 # Keys start in lower case, as the members of ConverseStreamOutput do; a test compares them with botocore's model.
 BEDROCK_ERRORS: Final[Mapping[str, type[GatewayError]]] = {
@@ -68,29 +71,18 @@ ERRORS_BY_STATUS: Final[Mapping[int, type[GatewayError]]] = {
 
 WRAPPER: Final = "The model returned the following errors: "
 INVALID_MODEL: Final = "the provided model identifier is invalid"
-# Context overflow, in all wordings seen (messages-to-converse 8.2). Tried on ValidationException only: "Too many
-# tokens, please wait" is a throttle, and compacting a throttled conversation would throw history away.
-OVERFLOW: Final = re.compile(
-    r"input is too long|prompt is too long|input tokens exceeded|maximum context length|context_length_exceeded"
-    r"|exceeds the context window|exceed model maximum|too many input tokens|too many total text bytes"
-    r"|is longer than the model's context length",
-    re.IGNORECASE,
-)
-OVERFLOW_NUMBERS: Final = re.compile(
-    r"prompt is too long: (\d+) tokens > (\d+) maximum|prompt tokens \((\d+)\) exceed model maximum \((\d+)\)"
-)
-SHRINKABLE: Final = "input length and `max_tokens` exceed context limit"
-MAX_TOKENS_LIMIT: Final = re.compile(r"maximum tokens you requested exceeds the model limit of (\d+)")
 PER_DAY: Final = re.compile(r"per day", re.IGNORECASE)
-
-# What AWS's texts reveal about the account that runs the gateway.
-REDACTIONS: Final = (
-    (re.compile(r"\barn:aws[\w-]*:[^\s\"',;()\]]+"), "(ARN)"),
-    (re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.(?:amazonaws\.com(?:\.cn)?|api\.aws)\b"), "(host)"),
-    (re.compile(r"\b\d{12}\b"), "(account)"),
-    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b"), "(access key)"),
-)
-MAX_MESSAGE_CHARACTERS: Final = 2000
+# The model's own refusal, passed on by Bedrock with the status it had there.
+MODEL_ERRORS: Final = ("modelErrorException", "modelStreamErrorException")
+MODEL_ERRORS_BY_STATUS: Final[Mapping[int, type[GatewayError]]] = {
+    408: UpstreamTimeout,
+    413: RequestTooLarge,
+    429: RateLimited,
+}
+MESSAGE_FIRST: Final = ("message", "Message", "originalMessage")
+ORIGINAL_FIRST: Final = ("originalMessage", "message", "Message")
+MAX_NAME_CHARACTERS: Final = 80
+TOO_LARGE: Final = "The request is too large for Bedrock. Leave out files or images, or shorten the conversation."
 
 
 def from_bedrock(
@@ -107,15 +99,17 @@ def from_bedrock(
     for, which one of Claude Code's recognised sentences repeats.
     """
     name = name[:1].lower() + name[1:]
-    message = readable(body)
     if name in CREDENTIAL_ERRORS:
         return own_credentials(name)
+    message = readable(body)
+    if status == RequestTooLarge.usual_status:
+        return RequestTooLarge(message or TOO_LARGE)
     if name == "validationException":
         return from_validation(message, max_tokens)
+    if name in MODEL_ERRORS and isinstance(original := body.get("originalStatusCode"), int) and 400 <= original < 500:
+        return _from_model(original, readable(body, ORIGINAL_FIRST), max_tokens)
     kind = BEDROCK_ERRORS.get(name) or ERRORS_BY_STATUS.get(status or 0, ApiError)
-    if name in ("modelErrorException", "modelStreamErrorException") and _callers_fault(body):
-        kind = InvalidRequest
-    error = kind(message or f"Bedrock answered {name or 'an error'} without a message.")
+    error = kind(message or f"Bedrock answered {redact(name[:MAX_NAME_CHARACTERS]) or 'an error'} without a message.")
     if kind is RateLimited:
         error.headers |= _throttle_headers(message, retry_after)
     return error
@@ -125,16 +119,21 @@ def from_validation(message: str, max_tokens: int | None = None) -> GatewayError
     """A ValidationException in the words a client acts on."""
     if INVALID_MODEL in message.lower():
         return NotFound(f"model: Bedrock does not know the model in this account and region. It said: {message}")
-    if SHRINKABLE in message:
-        return InvalidRequest(message)
-    if limit := MAX_TOKENS_LIMIT.search(message):
-        asked = max_tokens if max_tokens is not None else int(limit[1]) + 1
-        return InvalidRequest(
-            f"max_tokens: {asked} > {limit[1]}, which is the maximum allowed number of output tokens for this model"
-        )
-    if OVERFLOW.search(message):
-        return InvalidRequest(_overflow(message))
-    return InvalidRequest(message or "Bedrock refused the request as invalid, without saying why.")
+    if is_invalid_beta(message):
+        return InvalidBeta(message)
+    if is_too_large(message):
+        return RequestTooLarge(message)
+    return InvalidRequest(
+        about_limits(message, max_tokens) or "Bedrock refused the request as invalid, without saying why."
+    )
+
+
+def _from_model(status: int, message: str, max_tokens: int | None) -> GatewayError:
+    """What the model itself refused is as good as a validation error, unless its status says otherwise."""
+    kind = MODEL_ERRORS_BY_STATUS.get(status)
+    if kind is None:
+        return from_validation(message, max_tokens)
+    return kind(message or f"The model answered with HTTP {status} and no message.")
 
 
 def own_credentials(name: str) -> ApiError:
@@ -144,30 +143,12 @@ def own_credentials(name: str) -> ApiError:
     )
 
 
-def readable(body: Mapping[str, Any]) -> str:
+def readable(body: Mapping[str, Any], members: tuple[str, ...] = MESSAGE_FIRST) -> str:
     """Bedrock's message without its wrapper, and without what it tells about the account."""
-    for member in ("message", "Message", "originalMessage"):
+    for member in members:
         if isinstance(body.get(member), str) and body[member].strip():
             return redact(body[member].removeprefix(WRAPPER))
     return ""
-
-
-def redact(text: str) -> str:
-    for pattern, replacement in REDACTIONS:
-        text = pattern.sub(replacement, text)
-    return text[:MAX_MESSAGE_CHARACTERS]
-
-
-def _overflow(message: str) -> str:
-    if found := OVERFLOW_NUMBERS.search(message):
-        tokens, maximum = (number for number in found.groups() if number is not None)
-        return f"prompt is too long: {tokens} tokens > {maximum} maximum"
-    return "prompt is too long"
-
-
-def _callers_fault(body: Mapping[str, Any]) -> bool:
-    original = body.get("originalStatusCode")
-    return isinstance(original, int) and 400 <= original < 500
 
 
 def _throttle_headers(message: str, retry_after: str | None) -> dict[str, str]:

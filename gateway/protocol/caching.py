@@ -8,13 +8,22 @@ disclosed. Clients move their marks on every turn, so a mark must never change t
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
+from gateway.catalog.capabilities import CachePlace
+from gateway.protocol.blocks import CacheControl
 from gateway.protocol.converse import CachePoint, ContentBlock, ConverseRequest, SystemBlock, ToolEntry
-from gateway.protocol.messages import CacheControl
 from gateway.protocol.scope import Scope
 
 MAX_CACHE_POINTS: Final = 4
 # Of a point that does not say.
 DEFAULT_TTL: Final = "5m"
+
+# Where the points of a mark stand, by the name under which it is disclosed.
+PLACES: Final[Mapping[str, CachePlace]] = {
+    "tools.cache_control": "tools",
+    "system.cache_control": "system",
+    "content.cache_control": "messages",
+    "cache_control": "messages",
+}
 
 Element = TypeVar("Element", ContentBlock, SystemBlock, ToolEntry)
 
@@ -23,20 +32,24 @@ def mark(content: list[Element], control: CacheControl | None, scope: Scope, nam
     """Puts a cache point at the end of `content`, or as near before it as Bedrock allows. `name` is for disclosure."""
     if control is None:
         return
+    scope.note(name)
+    if PLACES[name] not in scope.model.capabilities.cache_points:
+        scope.note(f"{name}/not_on_this_model")
+        return
     end = len(content)
     while end and _takes_no_point(content[end - 1]):
         end -= 1
     if end == 0:
-        scope.disposition.drop(name)
+        scope.note(f"{name}/no_place")
         return
     if end < len(content):
-        scope.disposition.approximate(name)
+        scope.note(f"{name}/moved")
     point = _cache_point(control, scope)
     before = content[end - 1].get("cachePoint")
     if before is None:
         content.insert(end, {"cachePoint": point})
     elif _ttl(before) != _ttl(point):
-        scope.disposition.approximate(name)
+        scope.note(f"{name}/moved")
 
 
 def _ttl(point: CachePoint) -> str:
@@ -54,7 +67,7 @@ def _cache_point(control: CacheControl, scope: Scope) -> CachePoint:
     if scope.model.capabilities.cache_ttl_1h:
         return {"type": "default", "ttl": control.ttl}
     if control.ttl != DEFAULT_TTL:
-        scope.disposition.approximate("cache_control.ttl")
+        scope.note("cache_control.ttl/not_on_this_model")
     return {"type": "default"}
 
 
@@ -66,7 +79,7 @@ def mark_whole(request: ConverseRequest, control: CacheControl | None, scope: Sc
     if _points(request) < MAX_CACHE_POINTS or "cachePoint" in last[-1]:
         mark(last, control, scope, "cache_control")
     else:
-        scope.disposition.drop("cache_control")
+        scope.note("cache_control/no_point_left")
 
 
 def limit_points(request: ConverseRequest, scope: Scope) -> None:
@@ -75,7 +88,7 @@ def limit_points(request: ConverseRequest, scope: Scope) -> None:
     if surplus <= 0:
         return
     for turn in request["messages"]:
-        surplus -= _remove_first(turn["content"], surplus, scope, "messages.content.cache_control")
+        surplus -= _remove_first(turn["content"], surplus, scope, "content.cache_control")
     surplus -= _remove_first(request.get("system", []), surplus, scope, "system.cache_control")
     if "toolConfig" in request:
         _remove_first(request["toolConfig"]["tools"], surplus, scope, "tools.cache_control")
@@ -86,7 +99,7 @@ def _remove_first(content: list[Element], surplus: int, scope: Scope, name: str)
     doomed = [index for index, block in enumerate(content) if "cachePoint" in block][: max(surplus, 0)]
     for index in reversed(doomed):
         del content[index]
-        scope.disposition.drop(name)
+        scope.note(f"{name}/over_four")
     return len(doomed)
 
 
@@ -95,3 +108,13 @@ def _points(request: ConverseRequest) -> int:
     in_system = sum("cachePoint" in block for block in request.get("system", []))
     in_tools = sum("cachePoint" in tool for tool in request["toolConfig"]["tools"]) if "toolConfig" in request else 0
     return in_turns + in_system + in_tools
+
+
+def only_1h_points(request: ConverseRequest) -> bool:
+    """There are cache points, and each of them keeps for an hour."""
+    blocks = [*request.get("system", []), *(block for turn in request["messages"] for block in turn["content"])]
+    ttls = {_ttl(block["cachePoint"]) for block in blocks if "cachePoint" in block}
+    ttls |= {
+        _ttl(tool["cachePoint"]) for tool in request.get("toolConfig", {"tools": []})["tools"] if "cachePoint" in tool
+    }
+    return ttls == {"1h"}

@@ -1,44 +1,80 @@
-"""Converse's citations as Anthropic's. The text that is cited, the document's index and title keep their values."""
+"""Converse's citations as Anthropic's. The text that is cited, the places and titles keep their values."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-# Converse's location to Anthropic's type, and the names of the index, the start and the end there.
-LOCATIONS: Final[Mapping[str, tuple[str, str, str, str]]] = {
-    "documentChar": ("char_location", "document_index", "start_char_index", "end_char_index"),
-    "documentPage": ("page_location", "document_index", "start_page_number", "end_page_number"),
-    "documentChunk": ("content_block_location", "document_index", "start_block_index", "end_block_index"),
-    "searchResultLocation": (
-        "search_result_location",
-        "search_result_index",
-        "start_block_index",
-        "end_block_index",
+from gateway.protocol.payloads import as_count
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A location of Anthropic's that counts something, and where Converse has its numbers."""
+
+    type: str
+    start: str
+    end: str
+    index: str = "document_index"
+    converse_index: str = "documentIndex"
+
+
+LOCATIONS: Final[Mapping[str, Place]] = {
+    "documentChar": Place("char_location", "start_char_index", "end_char_index"),
+    "documentPage": Place("page_location", "start_page_number", "end_page_number"),
+    "documentChunk": Place("content_block_location", "start_block_index", "end_block_index"),
+    "searchResultLocation": Place(
+        "search_result_location", "start_block_index", "end_block_index", "search_result_index", "searchResultIndex"
     ),
 }
-INDEXES: Final = {"searchResultLocation": "searchResultIndex"}
+WEB: Final = "web"
 
 
 def from_citation(citation: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Anthropic's citation object; None for a location that it does not have (`web`) or that nobody knows yet."""
+    """Anthropic's citation object; None for a location that nobody knows yet, or one without its numbers."""
     location = citation.get("location")
-    kind = next((kind for kind in LOCATIONS if isinstance(location, dict) and kind in location), None)
-    if kind is None or not isinstance(location, dict) or not isinstance(location[kind], dict):
+    if not isinstance(location, dict):
         return None
-    place = location[kind]
-    anthropic_type, index, start, end = LOCATIONS[kind]
+    if isinstance(location.get(WEB), dict):
+        return _from_web(citation, location[WEB])
+    kind = next((kind for kind in LOCATIONS if isinstance(location.get(kind), dict)), None)
+    return None if kind is None else _from_place(citation, location[kind], LOCATIONS[kind])
+
+
+def _from_place(citation: Mapping[str, Any], numbers: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
+    index, start, end = (as_count(numbers.get(name)) for name in (place.converse_index, "start", "end"))
+    if index is None or start is None or end is None:
+        return None
     translated = {
-        "type": anthropic_type,
+        "type": place.type,
         "cited_text": _cited_text(citation.get("sourceContent")),
-        index: place.get(INDEXES.get(kind, "documentIndex")),
-        start: place.get("start"),
-        end: place.get("end"),
+        place.index: index,
+        place.start: start,
+        place.end: end,
     }
-    if kind == "searchResultLocation":
-        return translated | {"source": citation.get("source", ""), "title": citation.get("title")}
-    return translated | {"document_title": citation.get("title"), "file_id": None}
+    if place is LOCATIONS["searchResultLocation"]:
+        return translated | {"source": _text(citation.get("source")) or "", "title": _text(citation.get("title"))}
+    return translated | {"document_title": _text(citation.get("title")), "file_id": None}
+
+
+def _from_web(citation: Mapping[str, Any], web: Mapping[str, Any]) -> dict[str, Any] | None:
+    """From a model with a search of its own. Only Anthropic's search has an index to send back: here it is empty."""
+    url = _text(web.get("url")) or _text(web.get("domain"))
+    if url is None:
+        return None
+    return {
+        "type": "web_search_result_location",
+        "cited_text": _cited_text(citation.get("sourceContent")),
+        "encrypted_index": "",
+        "title": _text(citation.get("title")),
+        "url": url,
+    }
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _cited_text(pieces: object) -> str:
     if not isinstance(pieces, list):
         return ""
-    return "".join(str(piece.get("text", "")) for piece in pieces if isinstance(piece, dict))
+    return "".join(_text(piece.get("text")) or "" for piece in pieces if isinstance(piece, dict))

@@ -5,134 +5,133 @@ Anthropic's for redacted thinking: the wire holds base64 of the ASCII of `data`.
 """
 
 from base64 import b64encode
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
-from gateway.protocol.caching import mark
-from gateway.protocol.converse import ContentBlock, Image, ToolResult, ToolResultContent
-from gateway.protocol.documents import remote_source, to_document
-from gateway.protocol.errors import InvalidRequest
-from gateway.protocol.media import image_format, sound_base64
-from gateway.protocol.messages import (
-    Base64Source,
-    CacheControl,
+from gateway.protocol.blocks import (
     DocumentBlock,
-    FileSource,
+    FallbackBlock,
     ImageBlock,
     RedactedThinkingBlock,
     RequestBlock,
-    ResultBlock,
+    SearchResultBlock,
+    ServerBlock,
     TextBlock,
     ThinkingBlock,
     ToolAdditionBlock,
-    ToolReferenceBlock,
     ToolRemovalBlock,
     ToolResultBlock,
     ToolUseBlock,
-    UrlSource,
 )
+from gateway.protocol.caching import mark
+from gateway.protocol.converse import ContentBlock, ReasoningContent, Role, ToolUse
+from gateway.protocol.documents import to_document
+from gateway.protocol.errors import InvalidRequest
+from gateway.protocol.images import to_image
+from gateway.protocol.request_citations import plain_text, search_result_as_text, to_cited_text, to_search_result
 from gateway.protocol.scope import Scope
+from gateway.protocol.server_history import to_text
+from gateway.protocol.tool_results import controls_inside, to_tool_result
 from gateway.protocol.wire_names import wire_tool_use_id
 
-# Stands for the content of a tool result that has none: blank text is refused, and not every model takes `[]`.
-NO_OUTPUT: Final = "(no output)"
-CACHE_CONTROL: Final = "messages.content.cache_control"
+CACHE_CONTROL: Final = "content.cache_control"
 
 
-def append_block(content: list[ContentBlock], block: RequestBlock, path: str, scope: Scope) -> None:
-    """Adds what `block` becomes to `content`, its cache point too. Blank text and unsigned thinking become nothing."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a message becomes, block by block."""
+
+    role: Role
+    content: list[ContentBlock] = field(default_factory=list)
+    beside: list[ContentBlock] = field(default_factory=list)
+    """Images of tool results, for models that do not take them there: they follow the turn's last result."""
+
+
+def append_block(draft: Draft, block: RequestBlock, path: str, scope: Scope) -> None:
+    """Adds what `block` becomes, its cache point too. Blank text and thinking that may not go back become nothing."""
+    content = draft.content
     match block:
-        case TextBlock(text=text):
-            if text.strip():
-                content.append({"text": text})
-        case ImageBlock():
-            content.append({"image": to_image(block, path)})
-        case DocumentBlock():
-            content.append({"document": to_document(block, path, scope)})
-        case ToolUseBlock():
-            _append_tool_use(content, block, path, scope)
+        case TextBlock(text=text) if not text.strip():
+            scope.note("content.text/blank", path)
+        case FallbackBlock():
+            pass  # says nothing to a model
+        case ThinkingBlock() | RedactedThinkingBlock():
+            reasoning = _to_reasoning(block, path, scope)
+            if reasoning is not None:
+                content.append({"reasoningContent": reasoning})
+            return
         case ToolResultBlock():
-            _append_tool_result(content, block, path, scope)
-            return
-        case ThinkingBlock():
-            _append_thinking(content, block, scope)
-            return
-        case RedactedThinkingBlock(data=data):
-            content.append({"reasoningContent": {"redactedContent": b64encode(data.encode()).decode()}})
-            return
+            content.append({"toolResult": to_tool_result(block, path, scope, draft.beside)})
+            for control in controls_inside(block):
+                mark(content, control, scope, CACHE_CONTROL)
         case ToolAdditionBlock() | ToolRemovalBlock():
             raise InvalidRequest(f"{path}: tools are added and removed in messages of role 'system' only")
         case _:
-            assert_never(block)
+            content.append(_to_block(block, path, draft.role, scope))
     mark(content, block.cache_control, scope, CACHE_CONTROL)
 
 
-def to_image(block: ImageBlock, path: str) -> Image:
-    match block.source:
-        case Base64Source(media_type=media_type, data=data):
-            base64 = sound_base64(data, f"{path}.source.data")
-            return {
-                "format": image_format(base64, media_type, f"{path}.source.media_type"),
-                "source": {"bytes": base64},
-            }
-        case UrlSource() | FileSource():
-            raise InvalidRequest(remote_source(block.source, f"{path}.source"))
+def _to_block(
+    block: TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | ToolUseBlock | ServerBlock,
+    path: str,
+    role: Role,
+    scope: Scope,
+) -> ContentBlock:
+    match block:
+        case TextBlock() if role == "assistant":
+            return to_cited_text(block, path, scope)
+        case TextBlock():
+            return {"text": plain_text(block, path, scope)}
+        case ImageBlock():
+            return {"image": to_image(block, path, scope)}
+        case DocumentBlock():
+            document = to_document(block, path, scope)
+            return {"text": document} if isinstance(document, str) else {"document": document}
+        case SearchResultBlock():
+            return _search_result(block, path, scope)
+        case ToolUseBlock():
+            return {"toolUse": _to_tool_use(block, path, scope)}
         case _:
-            assert_never(block.source)
+            return {"text": to_text(block, path, scope)}
 
 
-def _append_thinking(content: list[ContentBlock], block: ThinkingBlock, scope: Scope) -> None:
-    """Empty text with a signature is normal (thinking whose display was omitted); without one Claude refuses it."""
-    if block.signature:
-        content.append({"reasoningContent": {"reasoningText": {"text": block.thinking, "signature": block.signature}}})
-    else:
-        scope.disposition.drop("messages.content.thinking")
+def _search_result(block: SearchResultBlock, path: str, scope: Scope) -> ContentBlock:
+    if scope.model.capabilities.citations:
+        return {"searchResult": to_search_result(block, path, scope)}
+    return {"text": search_result_as_text(block, path, scope)}
 
 
-def _append_tool_use(content: list[ContentBlock], block: ToolUseBlock, path: str, scope: Scope) -> None:
+def _to_reasoning(block: ThinkingBlock | RedactedThinkingBlock, path: str, scope: Scope) -> ReasoningContent | None:
+    """What of earlier thinking may go back: Claude takes what it has signed, some models what nobody signed.
+
+    Empty text with a signature is normal (thinking whose display was omitted).
+    """
+    wanted = scope.model.capabilities.reasoning_history
+    match block:
+        case RedactedThinkingBlock(data=data):
+            if wanted == "signed":
+                return {"redactedContent": b64encode(data.encode()).decode()}
+            scope.note("content.redacted_thinking/not_taken_back", path)
+        case ThinkingBlock(thinking=text, signature=signature):
+            if wanted == "signed" and signature:
+                return {"reasoningText": {"text": text, "signature": signature}}
+            if wanted == "unsigned" and not signature and text.strip():
+                return {"reasoningText": {"text": text}}
+            scope.note("content.thinking/unsigned" if wanted == "signed" else "content.thinking/not_taken_back", path)
+        case _:
+            assert_never(block)
+    return None
+
+
+def _to_tool_use(block: ToolUseBlock, path: str, scope: Scope) -> ToolUse:
     name = scope.tool_names.on_wire(block.name, f"{path}.name")
-    arguments = _arguments(block, scope)
-    content.append({"toolUse": {"toolUseId": wire_tool_use_id(block.id), "name": name, "input": arguments}})
+    arguments = _arguments(block, path, scope)
+    return {"toolUseId": wire_tool_use_id(block.id), "name": name, "input": arguments}
 
 
-def _arguments(block: ToolUseBlock, scope: Scope) -> dict[str, Any]:
+def _arguments(block: ToolUseBlock, path: str, scope: Scope) -> dict[str, Any]:
     if isinstance(block.input, dict):
         return block.input
     if block.input is not None:
-        scope.disposition.approximate("messages.content.input")
+        scope.note("content.tool_use.input/no_object", f"{path}.input")
     return {}
-
-
-def _append_tool_result(content: list[ContentBlock], block: ToolResultBlock, path: str, scope: Scope) -> None:
-    blocks = (TextBlock(block.content or ""),) if isinstance(block.content, str | None) else block.content
-    inner: list[ToolResultContent] = []
-    for index, result_block in enumerate(blocks):
-        _append_result_block(inner, result_block, f"{path}.content.{index}", scope)
-    result: ToolResult = {
-        "toolUseId": wire_tool_use_id(block.tool_use_id),
-        "content": inner or [{"text": NO_OUTPUT}],
-        "status": "error" if block.is_error else "success",
-    }
-    content.append({"toolResult": result})
-    # No point may stand inside a result: those of its blocks follow it, as its own does.
-    for control in (*_controls(blocks), block.cache_control):
-        mark(content, control, scope, CACHE_CONTROL)
-
-
-def _controls(blocks: tuple[ResultBlock, ...]) -> list[CacheControl]:
-    return [block.cache_control for block in blocks if block.cache_control is not None]
-
-
-def _append_result_block(content: list[ToolResultContent], block: ResultBlock, path: str, scope: Scope) -> None:
-    match block:
-        case TextBlock(text=text):
-            if text.strip():
-                content.append({"text": text})
-        case ImageBlock():
-            content.append({"image": to_image(block, path)})
-        case DocumentBlock():
-            content.append({"document": to_document(block, path, scope)})
-        case ToolReferenceBlock(tool_name=tool_name):
-            name = scope.tool_names.on_wire(tool_name, f"{path}.tool_name")
-            content.append({"text": f"Tool {name} is now available."})
-        case _:
-            assert_never(block)

@@ -27,11 +27,14 @@ class TextContent(TypedDict):
 
 
 class DocumentSource(TypedDict, total=False):
+    """A union: exactly one member. The last two only where citations are on, and only they for text then."""
+
     bytes: str
+    text: str
     content: list[TextContent]
 
 
-class DocumentCitations(TypedDict):
+class CitationsSwitch(TypedDict):
     enabled: bool
 
 
@@ -40,7 +43,39 @@ class Document(TypedDict):
     name: str
     source: DocumentSource
     context: NotRequired[str]
-    citations: NotRequired[DocumentCitations]
+    citations: NotRequired[CitationsSwitch]
+
+
+class SearchResult(TypedDict):
+    source: str
+    title: str
+    content: list[TextContent]
+    citations: NotRequired[CitationsSwitch]
+
+
+class DocumentSpan(TypedDict, total=False):
+    documentIndex: int
+    start: int
+    end: int
+
+
+class CitationLocation(TypedDict, total=False):
+    """A union: exactly one member."""
+
+    documentChar: DocumentSpan
+    documentPage: DocumentSpan
+    documentChunk: DocumentSpan
+
+
+class Citation(TypedDict, total=False):
+    title: str
+    sourceContent: list[TextContent]
+    location: CitationLocation
+
+
+class CitationsContent(TypedDict):
+    content: list[TextContent]
+    citations: list[Citation]
 
 
 class ToolUse(TypedDict):
@@ -53,17 +88,18 @@ class ToolResultContent(TypedDict, total=False):
     text: str
     image: Image
     document: Document
+    searchResult: SearchResult
 
 
 class ToolResult(TypedDict):
     toolUseId: str
     content: list[ToolResultContent]
-    status: Literal["success", "error"]
+    status: NotRequired[Literal["success", "error"]]
 
 
 class ReasoningText(TypedDict):
     text: str
-    signature: str
+    signature: NotRequired[str]
 
 
 class ReasoningContent(TypedDict, total=False):
@@ -80,6 +116,8 @@ class ContentBlock(TypedDict, total=False):
     toolUse: ToolUse
     toolResult: ToolResult
     reasoningContent: ReasoningContent
+    citationsContent: CitationsContent
+    searchResult: SearchResult
     cachePoint: CachePoint
 
 
@@ -142,10 +180,43 @@ class ToolConfig(TypedDict):
     toolChoice: NotRequired[ToolChoiceConfig]
 
 
+class GuardrailConfig(TypedDict):
+    guardrailIdentifier: str
+    guardrailVersion: str
+    trace: NotRequired[str]
+
+
+class ServiceTier(TypedDict):
+    type: str
+
+
+class JsonSchemaFormat(TypedDict):
+    """`schema` is the JSON Schema as a string."""
+
+    schema: str
+    name: NotRequired[str]
+
+
+class TextFormatStructure(TypedDict):
+    jsonSchema: JsonSchemaFormat
+
+
+class TextFormat(TypedDict):
+    type: Literal["json_schema"]
+    structure: TextFormatStructure
+
+
+class OutputConfig(TypedDict):
+    textFormat: TextFormat
+
+
 class ConverseRequest(TypedDict):
     messages: list[Turn]
     system: NotRequired[list[SystemBlock]]
     inferenceConfig: NotRequired[InferenceConfig]
     toolConfig: NotRequired[ToolConfig]
+    outputConfig: NotRequired[OutputConfig]
+    guardrailConfig: NotRequired[GuardrailConfig]
+    serviceTier: NotRequired[ServiceTier]
     additionalModelRequestFields: NotRequired[dict[str, Any]]
     additionalModelResponseFieldPaths: NotRequired[list[str]]

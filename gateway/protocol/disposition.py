@@ -1,40 +1,56 @@
 """What became of a request's features: the short names that the reply's headers and the log line disclose.
 
-Names come partly from the caller (unknown fields, betas), so they are cut to a harmless alphabet, length and count
-before they can reach a header.
+The feature table decides; this applies its rows. Names come partly from the caller (unknown fields, betas), so they are
+cut to a harmless alphabet, length and count before they can reach a header.
 """
 
 import re
 from typing import Final
+
+from gateway.protocol.errors import InvalidRequest
+from gateway.protocol.features import FEATURES, Feature
 
 MAX_NAMES: Final = 40
 MAX_NAME_CHARACTERS: Final = 64
 # Stands last when there were more names than a header should hold.
 MORE: Final = "and_more"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:-]")
-
-# What is removed without a word, and why. Everything else that goes missing has a name in `dropped`.
-REMOVED_SILENTLY: Final = {
-    "messages.content.text": "Blank text: Bedrock refuses the request, and no model reads anything in it.",
-    "stop_sequences": "Empty ones: Bedrock refuses them, and nothing can stop at them.",
-    "tools": "Claude Code's DeferredToolPlaceholder, which stands for what is not loaded: calling it does nothing.",
-    "system.text": "Claude Code's attribution line: only api.anthropic.com reads it, and it changes with the "
-    "conversation, which would defeat prompt caching.",
-}
+# Of things that only the caller knows, one row for each sort.
+UNKNOWN_FIELD: Final = "*"
+UNKNOWN_BETA: Final = "beta:*"
 
 
 class Disposition:
     """Names in the order in which they came up, each one once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        """`strict` refuses what would be approximated or dropped."""
+        self.strict = strict
         self._dropped: dict[str, None] = {}
         self._approximated: dict[str, None] = {}
 
-    def drop(self, name: str) -> None:
-        _add(self._dropped, name)
+    def note(self, row: str, path: str | None = None) -> None:
+        """The row of this name applies to the request, at `path` in it. Raises `InvalidRequest` if it is refused."""
+        feature = FEATURES[row]
+        self._apply(feature, feature.disclosed, path)
 
-    def approximate(self, name: str) -> None:
-        _add(self._approximated, name)
+    def note_unknown(self, row: str, name: str, path: str | None = None) -> None:
+        """The same for a thing that only the caller has a name for; `row` is that of its sort."""
+        self._apply(FEATURES[row], name, path)
+
+    def _apply(self, feature: Feature, name: str, path: str | None) -> None:
+        match feature.fate:
+            case "kept":
+                return
+            case "refused":
+                raise InvalidRequest(f"{path or name}: {feature.reason}")
+            case "approximated" | "dropped" as fate:
+                if self.strict and not (feature.harmless or feature.silent):
+                    raise InvalidRequest(
+                        f"{path or name}: strict mode is on, and this would be {fate}. {feature.reason}"
+                    )
+                if not feature.silent:
+                    _add(self._dropped if fate == "dropped" else self._approximated, name)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -54,3 +70,9 @@ def _add(names: dict[str, None], name: str) -> None:
 def harmless(name: str) -> str:
     """A name that can stand in a header: no spaces, commas or control characters, and short."""
     return _UNSAFE.sub("_", name[:MAX_NAME_CHARACTERS])
+
+
+def disclosure(dropped: tuple[str, ...], approximated: tuple[str, ...]) -> dict[str, str]:
+    """The headers of a reply that tell what became of the request's features."""
+    headers = {"x-chatrix-dropped": dropped, "x-chatrix-approximated": approximated}
+    return {header: ", ".join(names) for header, names in headers.items() if names}

@@ -27,6 +27,10 @@ class InvalidRequest(GatewayError):
     usual_status = 400
 
 
+class InvalidBeta(InvalidRequest):
+    """Bedrock does not know one of the `anthropic_beta` values, and says not which: worth one retry without them."""
+
+
 class Unauthenticated(GatewayError):
     type = "authentication_error"
     usual_status = 401

@@ -4,6 +4,8 @@ from base64 import b64decode
 from math import prod
 from typing import Final, Literal
 
+# Enough for all but some JPEGs.
+FIRST_CHARACTERS: Final = 4_096
 # A JPEG may hold a camera's data and a thumbnail, some 64 KB each, before it says its size. A multiple of four.
 HEAD_CHARACTERS: Final = 262_144
 # JPEG's "start of frame" markers: C0 to CF but for the tables C4, C8 and CC.
@@ -12,7 +14,13 @@ _START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 def image_pixels(base64: str) -> int | None:
     """Width times height, None if the head does not say it. `base64` must be sound."""
-    head = b64decode(base64[:HEAD_CHARACTERS])
+    pixels = _read(b64decode(base64[:FIRST_CHARACTERS]))
+    if pixels is None and len(base64) > FIRST_CHARACTERS:
+        pixels = _read(b64decode(base64[:HEAD_CHARACTERS]))
+    return pixels
+
+
+def _read(head: bytes) -> int | None:
     if head.startswith(b"\x89PNG"):
         return _pixels(head, 16, 20, 4, "big")
     if head.startswith(b"GIF8"):

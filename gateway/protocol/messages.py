@@ -10,115 +10,16 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.protocol.blocks import CacheControl, Name, RequestBlock, TextBlock
+
 # Anthropic's own limit: https://docs.claude.com/en/api/messages
 MAX_MESSAGES: Final = 100_000
 
-Name = Annotated[str, Meta(min_length=1)]
 
+class MessageOutputConfig(Struct, frozen=True):
+    """Of a message from the operator: from here on."""
 
-class CacheControl(Struct, frozen=True):
-    type: Literal["ephemeral"]
-    ttl: Literal["5m", "1h"] | None = None
-
-
-class Base64Source(Struct, frozen=True, tag="base64"):
-    media_type: str
-    data: str
-
-
-class UrlSource(Struct, frozen=True, tag="url"):
-    url: str
-
-
-class FileSource(Struct, frozen=True, tag="file"):
-    file_id: str
-
-
-class PlainTextSource(Struct, frozen=True, tag="text"):
-    data: str
-    media_type: str | None = None
-
-
-class TextBlock(Struct, frozen=True, tag="text"):
-    text: str
-    cache_control: CacheControl | None = None
-
-
-class ImageBlock(Struct, frozen=True, tag="image"):
-    source: Base64Source | UrlSource | FileSource
-    cache_control: CacheControl | None = None
-
-
-class ContentSource(Struct, frozen=True, tag="content"):
-    content: str | tuple[TextBlock | ImageBlock, ...]
-
-
-class Citations(Struct, frozen=True):
-    enabled: bool | None = None
-
-
-class DocumentBlock(Struct, frozen=True, tag="document"):
-    source: Base64Source | PlainTextSource | ContentSource | UrlSource | FileSource
-    title: str | None = None
-    context: str | None = None
-    citations: Citations | None = None
-    cache_control: CacheControl | None = None
-
-
-class ToolUseBlock(Struct, frozen=True, tag="tool_use"):
-    id: str
-    name: Name
-    input: Any = None
-    cache_control: CacheControl | None = None
-
-
-class ToolReferenceBlock(Struct, frozen=True, tag="tool_reference"):
-    """What Claude Code answers to a tool search: from now on this deferred tool is there."""
-
-    tool_name: Name
-    cache_control: CacheControl | None = None
-
-
-ResultBlock = TextBlock | ImageBlock | DocumentBlock | ToolReferenceBlock
-
-
-class ToolResultBlock(Struct, frozen=True, tag="tool_result"):
-    tool_use_id: str
-    content: str | tuple[ResultBlock, ...] | None = None
-    is_error: bool | None = None
-    cache_control: CacheControl | None = None
-
-
-class ThinkingBlock(Struct, frozen=True, tag="thinking"):
-    thinking: str
-    signature: str | None = None
-
-
-class RedactedThinkingBlock(Struct, frozen=True, tag="redacted_thinking"):
-    data: str
-
-
-class ToolAdditionBlock(Struct, frozen=True, tag="tool_addition"):
-    tool: dict[str, Any]
-    cache_control: CacheControl | None = None
-
-
-class ToolRemovalBlock(Struct, frozen=True, tag="tool_removal"):
-    tool: dict[str, Any]
-    cache_control: CacheControl | None = None
-
-
-RequestBlock = (
-    TextBlock
-    | ImageBlock
-    | DocumentBlock
-    | ToolUseBlock
-    | ToolResultBlock
-    | ThinkingBlock
-    | RedactedThinkingBlock
-    | ToolAdditionBlock
-    | ToolRemovalBlock
-)
+    effort: str | None = None
 
 
 class Message(Struct, frozen=True):
@@ -126,6 +27,7 @@ class Message(Struct, frozen=True):
 
     role: Literal["user", "assistant", "system"]
     content: str | tuple[RequestBlock, ...]
+    output_config: MessageOutputConfig | None = None
 
 
 class CustomTool(Struct, frozen=True, tag="custom"):
@@ -136,7 +38,73 @@ class CustomTool(Struct, frozen=True, tag="custom"):
     description: str | None = None
     strict: bool | None = None
     defer_loading: bool | None = None
+    eager_input_streaming: bool | None = None
+    allowed_callers: tuple[str, ...] | None = None
     cache_control: CacheControl | None = None
+
+
+class BashTool(Struct, frozen=True, tag="bash_20250124"):
+    """This and the next ones: tools that Claude knows by their `type`. The client runs them, as it runs its own."""
+
+    name: Literal["bash"]
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class TextEditorTool20250124(Struct, frozen=True, tag="text_editor_20250124"):
+    name: Literal["str_replace_editor"]
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class TextEditorTool20250429(Struct, frozen=True, tag="text_editor_20250429"):
+    name: Literal["str_replace_based_edit_tool"]
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class TextEditorTool20250728(Struct, frozen=True, tag="text_editor_20250728"):
+    name: Literal["str_replace_based_edit_tool"]
+    max_characters: int | None = None
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class MemoryTool(Struct, frozen=True, tag="memory_20250818"):
+    name: Literal["memory"]
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class ComputerTool20250124(Struct, frozen=True, tag="computer_20250124"):
+    name: Literal["computer"]
+    display_width_px: int
+    display_height_px: int
+    display_number: int | None = None
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+class ComputerTool20251124(Struct, frozen=True, tag="computer_20251124"):
+    name: Literal["computer"]
+    display_width_px: int
+    display_height_px: int
+    display_number: int | None = None
+    enable_zoom: bool | None = None
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+NativeTool = (
+    BashTool
+    | TextEditorTool20250124
+    | TextEditorTool20250429
+    | TextEditorTool20250728
+    | MemoryTool
+    | ComputerTool20250124
+    | ComputerTool20251124
+)
+Tool = CustomTool | NativeTool
 
 
 class ToolChoiceAuto(Struct, frozen=True, tag="auto"):
@@ -159,13 +127,21 @@ class ToolChoiceNone(Struct, frozen=True, tag="none"):
 ToolChoice = ToolChoiceAuto | ToolChoiceAny | ToolChoiceTool | ToolChoiceNone
 
 
+class BlockBinding(Struct, frozen=True):
+    """What becomes of earlier thinking that belongs to another conversation: `error` or `drop_block`."""
+
+    prefix_mismatch_behavior: str | None = None
+
+
 class ThinkingEnabled(Struct, frozen=True, tag="enabled"):
     budget_tokens: int
     display: str | None = None
+    block_binding: BlockBinding | None = None
 
 
 class ThinkingAdaptive(Struct, frozen=True, tag="adaptive"):
     display: str | None = None
+    block_binding: BlockBinding | None = None
 
 
 class ThinkingDisabled(Struct, frozen=True, tag="disabled"):
@@ -179,8 +155,13 @@ class ThinkingBetweenTools(Struct, frozen=True, tag="between_tools"):
 Thinking = ThinkingEnabled | ThinkingAdaptive | ThinkingDisabled | ThinkingBetweenTools
 
 
+class OutputFormat(Struct, frozen=True, tag="json_schema"):
+    schema: dict[str, Any]
+
+
 class OutputConfig(Struct, frozen=True):
     effort: str | None = None
+    format: OutputFormat | None = None
 
 
 class MessagesRequest(Struct, frozen=True, kw_only=True):
@@ -190,16 +171,17 @@ class MessagesRequest(Struct, frozen=True, kw_only=True):
     messages: Annotated[tuple[Message, ...], Meta(max_length=MAX_MESSAGES)]
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
     system: str | tuple[TextBlock, ...] | None = None
-    tools: tuple[CustomTool, ...] | None = None
+    tools: tuple[Tool, ...] | None = None
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    output_format: OutputFormat | None = None
+    anthropic_beta: str | tuple[str, ...] | None = None
+    betas: str | tuple[str, ...] | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     stop_sequences: tuple[str, ...] | None = None
     stream: bool | None = None
     cache_control: CacheControl | None = None
-    # Refused when they say something: without them the answer would be another conversation's.
-    thread: Any = None
-    mcp_servers: tuple[Any, ...] | None = None
+    inference_geo: str | None = None

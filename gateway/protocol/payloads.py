@@ -36,6 +36,11 @@ def block_index(payload: Mapping[str, Any]) -> int:
     return index
 
 
+def as_count(value: object) -> int | None:
+    """A number of tokens; None for what is not one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def expect_text(value: object) -> str:
     if not isinstance(value, str):
         raise UpstreamProtocolError("Bedrock sent a delta without its text.")

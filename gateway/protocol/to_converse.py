@@ -1,33 +1,30 @@
 """MessagesRequest to ConverseRequest: the one translation of requests.
 
-What Converse cannot say and Claude can goes into `additionalModelRequestFields`, field by field and never blindly:
-Bedrock refuses the whole request for one field that it does not know. What is lost or changed on the way is named in
-the `Disposition`.
+What Converse cannot say and the model can goes into `additionalModelRequestFields`. What is lost or changed on the way
+is named in the `Disposition`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-import orjson
 
 from gateway.catalog import Model
-from gateway.protocol.caching import limit_points, mark_whole
-from gateway.protocol.converse import ConverseRequest, InferenceConfig
+from gateway.protocol.blocks import ToolUseBlock
+from gateway.protocol.caching import limit_points, mark_whole, only_1h_points
+from gateway.protocol.converse import ConverseRequest
 from gateway.protocol.disposition import Disposition
-from gateway.protocol.errors import InvalidRequest
+from gateway.protocol.inference import to_inference_config, to_stop_sequences
 from gateway.protocol.messages import MessagesRequest
+from gateway.protocol.model_fields import WithoutBetas, to_model_fields
+from gateway.protocol.options import NO_OPTIONS, Options
+from gateway.protocol.output_format import add_output_format
+from gateway.protocol.request_body import RequestBody, encode, encode_both
+from gateway.protocol.response_fields import RESPONSE_FIELD_PATHS
 from gateway.protocol.scope import Scope
 from gateway.protocol.system_prompt import to_system
-from gateway.protocol.thinking import to_effort, to_thinking
-from gateway.protocol.tools import to_tool_config
+from gateway.protocol.tools import to_tools
 from gateway.protocol.turns import to_turns
 
-MIN_MAX_TOKENS: Final = 1
-# Which stop sequence was hit: where a whole reply has it, and where a stream has it. The other one is ignored.
-STOP_SEQUENCE_PATHS: Final = ("/stop_sequence", "/delta/stop_sequence")
-# The default of temperature and of top_p: leaving it out says the same.
-DEFAULT_SAMPLING: Final = 1
+__all__ = ["Translation", "encode", "to_converse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,90 +34,68 @@ class Translation:
     tool_names: Mapping[str, str]
     """Name on the wire to the client's name; only those that differ."""
     stop_sequences: tuple[str, ...]
+    without_betas: WithoutBetas | None = None
+    """What changes when Bedrock refuses the betas."""
+    format_tool: str | None = None
+    """The tool, by its name on the wire, whose input is the text of the answer."""
+    tool_use_ids: frozenset[str] = frozenset()
+    """Of the calls in the conversation so far, as the client wrote them: a new call must not repeat one."""
+    only_1h_cache: bool = False
+    """Each cache point keeps for an hour: so does what Bedrock writes without saying how long."""
+
+    def encode(self) -> RequestBody:
+        """The bytes that go upstream. Raises `InvalidRequest` for what JSON cannot hold."""
+        return encode_both(self.request, self.without_betas)
 
 
-def to_converse(request: MessagesRequest, model: Model, disposition: Disposition) -> Translation:
+def to_converse(
+    request: MessagesRequest, model: Model, disposition: Disposition, options: Options = NO_OPTIONS
+) -> Translation:
     """Raises `InvalidRequest`, its message beginning with the JSON path, for what cannot be passed on."""
-    _refuse_what_changes_the_conversation(request)
-    scope = Scope(model, disposition)
+    scope = Scope(model, disposition, options)
     # First the definitions, so that a clash of names is reported where the tool is defined.
-    tool_config, tool_choice = to_tool_config(request, scope)
+    tools = to_tools(request, scope)
     converse: ConverseRequest = {"messages": to_turns(request.messages, scope)}
     if system := to_system(request.system, scope):
         converse["system"] = system
-    stop_sequences = tuple(sequence for sequence in request.stop_sequences or () if sequence)
-    if inference := _inference_config(request, stop_sequences, scope):
+    stop_sequences = to_stop_sequences(request, scope)
+    if inference := to_inference_config(request, stop_sequences, scope):
         converse["inferenceConfig"] = inference
-    if tool_config is not None:
-        converse["toolConfig"] = tool_config
-    if fields := _claude_fields(request, converse, tool_choice, scope):
+    if tools.config is not None:
+        converse["toolConfig"] = tools.config
+    format_tool = add_output_format(converse, request, tools, scope)
+    fields, without_betas = to_model_fields(request, converse, tools, scope)
+    if fields:
         converse["additionalModelRequestFields"] = fields
-    if stop_sequences:
-        converse["additionalModelResponseFieldPaths"] = list(STOP_SEQUENCE_PATHS)
+    if model.capabilities.response_field_paths:
+        converse["additionalModelResponseFieldPaths"] = list(RESPONSE_FIELD_PATHS)
+    _add_options(converse, options)
     limit_points(converse, scope)
     mark_whole(converse, request.cache_control, scope)
-    return Translation(converse, scope.tool_names.renamed(), stop_sequences)
+    return Translation(
+        converse,
+        scope.tool_names.renamed(),
+        stop_sequences,
+        without_betas,
+        format_tool,
+        _tool_use_ids(request),
+        only_1h_points(converse),
+    )
 
 
-def encode(request: ConverseRequest) -> bytes:
-    """The body that goes upstream."""
-    try:
-        return orjson.dumps(request)
-    except TypeError as error:  # orjson writes 254 levels; `parsing` lets 200 of the caller's through
-        raise InvalidRequest(f"The request cannot be written as JSON for Bedrock: {error}") from None
+def _tool_use_ids(request: MessagesRequest) -> frozenset[str]:
+    blocks = (block for message in request.messages if isinstance(message.content, tuple) for block in message.content)
+    return frozenset(block.id for block in blocks if isinstance(block, ToolUseBlock))
 
 
-def _refuse_what_changes_the_conversation(request: MessagesRequest) -> None:
-    if request.thread is not None:
-        raise InvalidRequest("thread: Bedrock keeps no conversations; send the whole conversation in `messages`")
-    if request.mcp_servers:
-        raise InvalidRequest("mcp_servers: Bedrock has no MCP connector; run the MCP server on the client's side")
-
-
-def _inference_config(request: MessagesRequest, stop_sequences: tuple[str, ...], scope: Scope) -> InferenceConfig:
-    inference: InferenceConfig = {}
-    if request.max_tokens is not None:
-        inference["maxTokens"] = _max_tokens(request.max_tokens, scope)
-    temperature = _sampling("temperature", request.temperature, scope)
-    if temperature is not None:
-        inference["temperature"] = temperature
-    top_p = _sampling("top_p", request.top_p, scope)
-    if top_p is not None:
-        inference["topP"] = top_p
-    if stop_sequences:
-        inference["stopSequences"] = list(stop_sequences)
-    return inference
-
-
-def _max_tokens(wanted: int, scope: Scope) -> int:
-    """Within the model's limits: Bedrock refuses more, and, unlike Anthropic, 0 (which only warms the cache)."""
-    max_tokens = max(MIN_MAX_TOKENS, min(wanted, scope.model.max_output_tokens))
-    if max_tokens != wanted:
-        scope.disposition.approximate("max_tokens")
-    return max_tokens
-
-
-def _sampling(name: str, value: float | None, scope: Scope) -> float | None:
-    """Models without sampling refuse even the default. A caller who wants another value must hear it from Bedrock."""
-    if value == DEFAULT_SAMPLING and not scope.model.capabilities.sampling:
-        scope.disposition.drop(name)
-        return None
-    return value
-
-
-def _claude_fields(
-    request: MessagesRequest, converse: ConverseRequest, tool_choice: dict[str, Any] | None, scope: Scope
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    max_tokens = converse.get("inferenceConfig", {}).get("maxTokens")
-    thinking = to_thinking(request, converse["messages"], max_tokens, scope)
-    if thinking is not None:
-        fields["thinking"] = thinking
-    effort = to_effort(request, thinking, scope)
-    if effort is not None:
-        fields["output_config"] = {"effort": effort}
-    if request.top_k is not None:
-        fields["top_k"] = request.top_k
-    if tool_choice is not None:
-        fields["tool_choice"] = tool_choice
-    return fields
+def _add_options(converse: ConverseRequest, options: Options) -> None:
+    if options.guardrail is not None:
+        guardrail = options.guardrail
+        converse["guardrailConfig"] = {
+            "guardrailIdentifier": guardrail.identifier,
+            "guardrailVersion": guardrail.version,
+        }
+        if guardrail.trace is not None:
+            converse["guardrailConfig"]["trace"] = guardrail.trace
+    if options.service_tier is not None:
+        converse["serviceTier"] = {"type": options.service_tier}

@@ -1,35 +1,66 @@
-"""Tools to `toolConfig`, and the tool choice.
+"""Tools: those of the caller to `toolConfig`, Claude's own to its `tools`, and what the history demands of both.
 
-Converse has no `none`, and no way to forbid parallel calls: such a choice goes whole into Claude's own `tool_choice`
-through `additionalModelRequestFields`, and then `toolChoice` is left out, because the two may not both name a type
-(https://github.com/BerriAI/litellm/issues/36536, and pull request 34347 for the live proof).
+Bedrock refuses tool calls and results in the history when there is no `toolConfig`; so there is one as soon as there
+is any of these, with what the history itself tells when the caller sends no tools.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
+from gateway.protocol.blocks import (
+    ToolAdditionBlock,
+    ToolReferenceBlock,
+    ToolResultBlock,
+    ToolSearchResultBlock,
+    ToolUseBlock,
+)
 from gateway.protocol.caching import mark
-from gateway.protocol.converse import ToolChoiceConfig, ToolConfig, ToolEntry, ToolSpec
+from gateway.protocol.converse import ToolConfig, ToolEntry, ToolSpec
 from gateway.protocol.errors import InvalidRequest
 from gateway.protocol.messages import (
     CustomTool,
     Message,
     MessagesRequest,
-    ToolAdditionBlock,
-    ToolChoice,
+    NativeTool,
+    Tool,
     ToolChoiceAny,
-    ToolChoiceAuto,
     ToolChoiceNone,
     ToolChoiceTool,
-    ToolReferenceBlock,
-    ToolResultBlock,
-    ToolUseBlock,
 )
+from gateway.protocol.native_tools import STAND_IN, needed_beta, to_native_tool
 from gateway.protocol.scope import Scope
+from gateway.protocol.server_history import found_tools
+from gateway.protocol.tool_choice import LEFT_OUT, Choice, no_choice, to_choice
 
 # Claude Code's stand-in for all tools that it has not loaded; calling it does nothing.
 PLACEHOLDER_TOOL: Final = "DeferredToolPlaceholder"
-NO_TOOL: Final = {"type": "none"}
+CACHE_CONTROL: Final = "tools.cache_control"
+# The only caller there is without code execution.
+DIRECT: Final = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What becomes of tools and tool choice. `native` and the native choice are Claude's own fields."""
+
+    config: ToolConfig | None = None
+    native: tuple[dict[str, Any], ...] = ()
+    choice: Choice = LEFT_OUT
+    betas: tuple[str, ...] = ()
+    """Without them Bedrock refuses the native tools."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Their part of `additionalModelRequestFields`."""
+        fields: dict[str, Any] = {}
+        if self.native:
+            fields["tools"] = list(self.native)
+        if self.choice.native is not None:
+            fields["tool_choice"] = self.choice.native
+        return fields
+
+
+NO_TOOLS: Final = Tools()
 
 
 @dataclass(slots=True)
@@ -41,28 +72,62 @@ class _History:
     has_blocks: bool = False
 
 
-def to_tool_config(request: MessagesRequest, scope: Scope) -> tuple[ToolConfig | None, dict[str, Any] | None]:
-    """`toolConfig`, and Claude's own `tool_choice` where Converse cannot say it."""
+@dataclass(slots=True)
+class _Offer:
+    entries: list[ToolEntry] = field(default_factory=list)
+    native: list[dict[str, Any]] = field(default_factory=list)
+    betas: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """On the wire."""
+        specified = [entry["toolSpec"]["name"] for entry in self.entries if "toolSpec" in entry]
+        return [*specified, *(tool["name"] for tool in self.native)]
+
+
+def to_tools(request: MessagesRequest, scope: Scope) -> Tools:
     history = _history(request.messages)
-    offered = _offered(request, history, scope)
-    if isinstance(request.tool_choice, ToolChoiceNone) and offered and not history.has_blocks:
-        scope.disposition.approximate("tool_choice")
-        if any("cachePoint" in tool for tool in offered):
-            scope.disposition.drop("tools.cache_control")
-        return None, None
-    if offered:
-        choice, native_choice = _choice(request.tool_choice, scope)
-        config: ToolConfig = {"tools": offered}
-        if choice is not None:
-            config["toolChoice"] = choice
-        return config, native_choice
+    offer = _offer(request, history, scope)
+    if isinstance(request.tool_choice, ToolChoiceNone) and offer.names and not history.has_blocks:
+        scope.note("tool_choice.none/without_history", "tool_choice")
+        if any("cachePoint" in entry for entry in offer.entries):
+            scope.note(f"{CACHE_CONTROL}/left_out", "tools")
+        return NO_TOOLS
+    if offer.names or history.has_blocks:
+        _expect_tool_use(scope)
+    if offer.names:
+        return _offered(request, offer, scope)
     if isinstance(request.tool_choice, ToolChoiceAny | ToolChoiceTool):
         raise InvalidRequest("tool_choice: a tool can only be demanded when `tools` offers one")
-    if history.used:
-        # Bedrock refuses tool blocks without a toolConfig; Claude Code's summaries send them.
-        scope.disposition.approximate("tools")
-        return {"tools": [_unknown_tool(name, scope) for name in history.used]}, dict(NO_TOOL)
-    return None, None
+    return _made_from_history(history, scope) if history.used else NO_TOOLS
+
+
+def _expect_tool_use(scope: Scope) -> None:
+    if not scope.model.capabilities.tools:
+        scope.note("tools/not_on_this_model", "tools")
+    if not scope.model.capabilities.tools_in_streams:
+        scope.note("tools/not_in_streams", "tools")
+
+
+def _offered(request: MessagesRequest, offer: _Offer, scope: Scope) -> Tools:
+    choice = to_choice(request.tool_choice, offer.names, [tool["name"] for tool in offer.native], scope)
+    if not offer.entries:
+        scope.note("tools/stand_in", "tools")
+    config: ToolConfig = {"tools": offer.entries or [STAND_IN]}
+    if choice.converse is not None:
+        config["toolChoice"] = choice.converse
+    return Tools(config, tuple(offer.native), choice, tuple(offer.betas))
+
+
+def _made_from_history(history: _History, scope: Scope) -> Tools:
+    """Claude Code's summaries send tool blocks without tools."""
+    scope.note("tools/made_from_history", "tools")
+    return Tools({"tools": [_unknown_tool(name, scope) for name in history.used]}, choice=no_choice(scope))
+
+
+def _unknown_tool(name: str, scope: Scope) -> ToolEntry:
+    wire = scope.tool_names.on_wire(name, "messages")
+    return {"toolSpec": {"name": wire, "inputSchema": {"json": {"type": "object"}}}}
 
 
 def _history(messages: tuple[Message, ...]) -> _History:
@@ -74,6 +139,8 @@ def _history(messages: tuple[Message, ...]) -> _History:
             elif isinstance(block, ToolResultBlock):
                 history.has_blocks = True
                 history.referenced.update(_references(block))
+            elif isinstance(block, ToolSearchResultBlock):
+                history.referenced.update(found_tools(block))
             elif isinstance(block, ToolAdditionBlock):
                 history.referenced.add(str(block.tool.get("name", "")))
     history.has_blocks = history.has_blocks or bool(history.used)
@@ -85,58 +152,63 @@ def _references(block: ToolResultBlock) -> list[str]:
     return [inner.tool_name for inner in blocks if isinstance(inner, ToolReferenceBlock)]
 
 
-def _offered(request: MessagesRequest, history: _History, scope: Scope) -> list[ToolEntry]:
+def _offer(request: MessagesRequest, history: _History, scope: Scope) -> _Offer:
     """All tools but the deferred ones that nothing in the conversation has asked for yet."""
     demanded = request.tool_choice.name if isinstance(request.tool_choice, ToolChoiceTool) else None
-    entries: list[ToolEntry] = []
+    offer = _Offer()
     for index, tool in enumerate(request.tools or ()):
-        wanted = tool.name in history.referenced or tool.name in history.used or tool.name == demanded
+        path = f"tools.{index}"
         if tool.name == PLACEHOLDER_TOOL:
+            scope.note("tools.custom/placeholder", path)
             continue
+        wanted = tool.name in history.referenced or tool.name in history.used or tool.name == demanded
         if tool.defer_loading and not wanted:
-            scope.disposition.approximate("tools.defer_loading")
+            scope.note("tools.custom.defer_loading/not_loaded", f"{path}.defer_loading")
             continue
-        entries.append({"toolSpec": _to_spec(tool, f"tools.{index}", scope)})
-        mark(entries, tool.cache_control, scope, "tools.cache_control")
-    return entries
+        _add(offer, tool, path, scope)
+    return offer
+
+
+def _add(offer: _Offer, tool: Tool, path: str, scope: Scope) -> None:
+    if isinstance(tool, CustomTool):
+        offer.entries.append({"toolSpec": _to_spec(tool, path, scope)})
+    else:
+        _add_native(offer, tool, path, scope)
+    if tool.cache_control is not None:
+        scope.note(CACHE_CONTROL, f"{path}.cache_control")
+        mark(offer.entries, tool.cache_control, scope, CACHE_CONTROL)
+
+
+def _add_native(offer: _Offer, tool: NativeTool, path: str, scope: Scope) -> None:
+    offer.native.append(to_native_tool(tool, path, scope))
+    if beta := needed_beta(tool):
+        offer.betas[beta] = None
+    if tool.cache_control is not None and offer.entries:
+        # No point can stand in Claude's own `tools`: it goes to the end of `toolConfig`.
+        scope.note(f"{CACHE_CONTROL}/moved", f"{path}.cache_control")
 
 
 def _to_spec(tool: CustomTool, path: str, scope: Scope) -> ToolSpec:
     spec: ToolSpec = {
         "name": scope.tool_names.on_wire(tool.name, f"{path}.name"),
-        "inputSchema": {"json": tool.input_schema},
+        "inputSchema": {"json": _input_schema(tool.input_schema, path, scope)},
     }
     if tool.description and tool.description.strip():
         spec["description"] = tool.description
+    elif tool.description is not None:
+        scope.note("tools.custom.description/blank", f"{path}.description")
     if tool.strict and scope.model.capabilities.strict_tools:
         spec["strict"] = True
     elif tool.strict:
-        scope.disposition.drop("tools.strict")
+        scope.note("tools.custom.strict/not_on_this_model", f"{path}.strict")
+    if tool.allowed_callers and set(tool.allowed_callers) != {DIRECT}:
+        scope.note("tools.custom.allowed_callers/others", f"{path}.allowed_callers")
     return spec
 
 
-def _unknown_tool(name: str, scope: Scope) -> ToolEntry:
-    wire = scope.tool_names.on_wire(name, "messages")
-    return {"toolSpec": {"name": wire, "inputSchema": {"json": {"type": "object"}}}}
-
-
-def _choice(choice: ToolChoice | None, scope: Scope) -> tuple[ToolChoiceConfig | None, dict[str, Any] | None]:
-    match choice:
-        case None:
-            return None, None
-        case ToolChoiceNone():
-            return None, dict(NO_TOOL)
-        case ToolChoiceAuto(disable_parallel_tool_use=one_at_a_time):
-            return _one_at_a_time({"type": "auto"}) if one_at_a_time else ({"auto": {}}, None)
-        case ToolChoiceAny(disable_parallel_tool_use=one_at_a_time):
-            return _one_at_a_time({"type": "any"}) if one_at_a_time else ({"any": {}}, None)
-        case ToolChoiceTool(name=name, disable_parallel_tool_use=one_at_a_time):
-            wire = scope.tool_names.on_wire(name, "tool_choice.name")
-            native = {"type": "tool", "name": wire}
-            return _one_at_a_time(native) if one_at_a_time else ({"tool": {"name": wire}}, None)
-        case _:
-            assert_never(choice)
-
-
-def _one_at_a_time(native: dict[str, Any]) -> tuple[None, dict[str, Any]]:
-    return None, {**native, "disable_parallel_tool_use": True}
+def _input_schema(schema: dict[str, Any], path: str, scope: Scope) -> dict[str, Any]:
+    """As it came, but for the `type` at its top, without which Bedrock refuses it, and which can only be one."""
+    if schema.get("type", "custom") != "custom":
+        return schema
+    scope.note("tools.custom.input_schema/type", f"{path}.input_schema.type")
+    return {**schema, "type": "object"}

@@ -1,11 +1,24 @@
 """Token counts: Converse's `usage` in Anthropic's disjoint buckets.
 
-In both protocols the input count excludes cached tokens, so the buckets add up to the whole.
+In both protocols the input count excludes cached tokens, so the buckets add up to the whole. Every member that the
+Messages API declares is there, null where Bedrock says nothing: strictly typed clients do not parse less.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from gateway.protocol.payloads import as_count
+from gateway.protocol.response_fields import NO_FIELDS, ResponseFields
+
+# Bedrock's tiers in Anthropic's words, which has none for `flex` and `reserved`: they are not `priority`.
+SERVICE_TIERS: Final[Mapping[str, str]] = {
+    "default": "standard",
+    "flex": "standard",
+    "priority": "priority",
+    "reserved": "standard",
+}
+STANDARD: Final = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +30,12 @@ class Usage:
     cache_read: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
+    thinking: int | None = None
+    """The part of `output` that was thinking; None if Bedrock does not say."""
+    service_tier: str = STANDARD
 
     def as_anthropic(self) -> dict[str, Any]:
-        """The `usage` object of message_delta and of a whole message."""
+        """The `usage` of message_delta. Clients that gather the stream take all but the split and the tier from it."""
         return {
             "input_tokens": self.input,
             "cache_creation_input_tokens": self.cache_write,
@@ -29,32 +45,71 @@ class Usage:
                 "ephemeral_1h_input_tokens": self.cache_write_1h,
             },
             "output_tokens": self.output,
+            "output_tokens_details": None if self.thinking is None else {"thinking_tokens": self.thinking},
+            "server_tool_use": None,
+            "service_tier": self.service_tier,
+            "iterations": None,
         }
 
 
-# Of message_start, when nothing is known yet. SDKs take the counts of message_delta instead, but not the split.
-UNKNOWN_USAGE: Final = {**Usage().as_anthropic(), "service_tier": "standard"}
+# Bedrock never told: an answer without `metadata`. Zeros because the protocol wants numbers here; a real request never
+# costs 0 input tokens, so nobody takes them for a bill, as they would an estimate. What may be null is null.
+UNREPORTED: Final[Mapping[str, Any]] = {**Usage().as_anthropic(), "cache_creation": None, "service_tier": None}
 
 
-def from_converse_usage(usage: Mapping[str, Any]) -> Usage:
-    """Missing or odd counts are zero: a missing number must not break an answer that is whole."""
-    cache_write = _count(usage.get("cacheWriteInputTokens"))
+def usage_at_start(input_tokens_estimate: int) -> dict[str, Any]:
+    """The `usage` of message_start, where only an estimate of the whole input is known.
+
+    Anthropic's SDKs replace the counts by message_delta's, but keep these split and tier: null, rather than untrue.
+    """
+    return {**UNREPORTED, "input_tokens": input_tokens_estimate, "inference_geo": None, "speed": None}
+
+
+def from_converse_usage(
+    usage: Mapping[str, Any],
+    fields: ResponseFields = NO_FIELDS,
+    service_tier: object = None,
+    *,
+    only_1h_cache: bool = False,
+) -> Usage:
+    """Missing or odd counts are zero: a missing number must not break an answer that is whole.
+
+    `only_1h_cache`: the request asked for no cache of 5 minutes, which decides where nothing else tells the split.
+    """
+    output = as_count(usage.get("outputTokens")) or 0
+    cache_write = as_count(usage.get("cacheWriteInputTokens")) or 0
     return Usage(
-        input=_count(usage.get("inputTokens")),
-        output=_count(usage.get("outputTokens")),
-        cache_read=_count(usage.get("cacheReadInputTokens")),
+        input=as_count(usage.get("inputTokens")) or 0,
+        output=output,
+        cache_read=as_count(usage.get("cacheReadInputTokens")) or 0,
         cache_write=cache_write,
-        cache_write_1h=min(_written_for_an_hour(usage.get("cacheDetails")), cache_write),
+        cache_write_1h=_kept_for_an_hour(usage.get("cacheDetails"), fields, cache_write, only_1h_cache=only_1h_cache),
+        thinking=fields.thinking_tokens if (fields.thinking_tokens or 0) <= output else None,
+        service_tier=_service_tier(service_tier),
     )
 
 
-def _written_for_an_hour(details: object) -> int:
-    if not isinstance(details, list):
-        return 0
-    return sum(
-        _count(entry.get("inputTokens")) for entry in details if isinstance(entry, dict) and entry.get("ttl") == "1h"
-    )
+def _kept_for_an_hour(details: object, fields: ResponseFields, cache_write: int, *, only_1h_cache: bool) -> int:
+    """Of two sources only one that adds up to the tokens written is believed: the parts are priced differently."""
+    split = fields.cache_creation
+    if split is not None and split.five_minutes + split.one_hour == cache_write:
+        return split.one_hour
+    by_ttl = _by_ttl(details)
+    if by_ttl and sum(by_ttl.values()) == cache_write:
+        return by_ttl.get("1h", 0)
+    return cache_write if only_1h_cache else 0
 
 
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+def _by_ttl(details: object) -> dict[str, int]:
+    """Converse's `cacheDetails`. A TTL from the future counts among the rest, as 5 minutes would."""
+    tokens: dict[str, int] = {}
+    for entry in details if isinstance(details, list) else ():
+        if isinstance(entry, dict):
+            ttl = str(entry.get("ttl"))
+            tokens[ttl] = tokens.get(ttl, 0) + (as_count(entry.get("inputTokens")) or 0)
+    return tokens
+
+
+def _service_tier(tier: object) -> str:
+    kind = tier.get("type") if isinstance(tier, dict) else None
+    return SERVICE_TIERS.get(str(kind), STANDARD)

@@ -19,7 +19,7 @@ from gateway.simulator.contents import JsonObject
 from gateway.simulator.tokens import CHARACTERS_PER_TOKEN, block_characters, input_tokens
 
 TTL_SECONDS: Final = {"5m": 300.0, "1h": 3600.0}
-# Claude's smallest cacheable prefix is 512 to 4,096 tokens by model; shorter ones are silently not cached.
+# Of a model that the catalog does not have. A shorter prefix is silently not cached.
 MINIMUM_PREFIX_TOKENS: Final = 1024
 # How many blocks back from a cachePoint a kept prefix is looked for.
 LOOK_BACK_BLOCKS: Final = 20
@@ -63,7 +63,7 @@ class PromptCache:
         self._max_prefixes = max_prefixes
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
-    def account(self, request: JsonObject, model_id: str) -> InputUsage:
+    def account(self, request: JsonObject, model_id: str, minimum_tokens: int = MINIMUM_PREFIX_TOKENS) -> InputUsage:
         """What this request reads, writes and pays in full. Keeps what it writes."""
         prefixes, points, characters = _measure(request, model_id)
         total_tokens = input_tokens(characters)
@@ -72,7 +72,7 @@ class PromptCache:
         covered_tokens = read_tokens
         for point in points:
             prefix = prefixes[point.position]
-            if prefix.tokens < MINIMUM_PREFIX_TOKENS:
+            if prefix.tokens < minimum_tokens:
                 continue
             if prefix.tokens > covered_tokens:
                 written[point.ttl] = written.get(point.ttl, 0) + prefix.tokens - covered_tokens

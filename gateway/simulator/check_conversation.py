@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 from gateway.simulator.contents import JsonObject, blocks_of, members, messages_of, tool_entries, tool_results
+from gateway.simulator.models import ServedModel
 from gateway.simulator.refusals import invalid, model_refuses
 
 
-def check_conversation(request: JsonObject) -> None:
+def check_conversation(request: JsonObject, _model: ServedModel) -> None:
     messages = messages_of(request)
     for index, message in enumerate(messages):
         if not blocks_of(message):
@@ -65,7 +66,7 @@ def _check_result_content(result: JsonObject, where: str) -> None:
 # Which blocks belong to one side only; `model_refuses` words as the model's own validator has them.
 USER_BLOCKS = ("image", "document", "video", "audio", "searchResult", "guardContent")
 USER_TOOL_BLOCK = "toolResult"
-ASSISTANT_BLOCKS = ("toolUse", "reasoningContent")
+ASSISTANT_BLOCKS = ("toolUse", "reasoningContent", "citationsContent")
 BLOCK_NAMES = {"toolUse": "tool_use", "toolResult": "tool_result", "reasoningContent": "thinking"}
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gateway.simulator.contents import JsonObject, blocks_of, members, messages_of, nested_blocks
-from gateway.simulator.models import is_claude
-from gateway.simulator.refusals import invalid, model_refuses
+from gateway.simulator.contents import JsonObject, all_blocks, blocks_of, members, messages_of, nested_blocks
+from gateway.simulator.models import ServedModel
+from gateway.simulator.refusals import invalid, model_refuses, unsupported_block
 from gateway.simulator.shapes import decode_base64
 
 # Letters, digits, hyphens, parentheses, square brackets; white space one at a time.
@@ -21,12 +21,24 @@ _IMAGE_SIGNATURES: Final = {
 }
 
 
-def check_media(request: JsonObject, model_id: str) -> None:
+def check_media(request: JsonObject, model: ServedModel) -> None:
+    _check_kinds(request, model)
     _check_documents(request)
     for where, image in _images(request):
         _check_image(image, where)
-    if is_claude(model_id):
+    if model.is_claude:
         _check_claude_sources(request)
+
+
+def _check_kinds(request: JsonObject, model: ServedModel) -> None:
+    blocks = list(nested_blocks(request))
+    accepted = {"image": model.capabilities.images, "document": model.capabilities.documents, "audio": False}
+    for name in ("image", "document", "video", "audio"):
+        if members(blocks, name) and not accepted.get(name, not model.is_claude):
+            raise unsupported_block(name)
+    results = members(all_blocks(request), "toolResult")
+    if not model.capabilities.images_in_tool_results and any(members(r.get("content") or [], "image") for r in results):
+        raise unsupported_block("toolResult.content.image")
 
 
 def _check_documents(request: JsonObject) -> None:
@@ -70,12 +82,6 @@ def _check_image(image: JsonObject, where: str) -> None:
 
 def _check_claude_sources(request: JsonObject) -> None:
     for block in nested_blocks(request):
-        for name in ("video", "audio"):
-            if block.get(name):
-                raise invalid(
-                    f"This model doesn't support the {name} content block that you provided. "
-                    "Update the content block and try again."
-                )
         for name in ("image", "document"):
             if block.get(name) and _is_s3(block[name]):
                 raise invalid("This model doesn't support the s3Uri field. Remove s3Uri and try again.")

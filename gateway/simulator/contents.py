@@ -41,6 +41,11 @@ def members(blocks: Iterator[JsonObject] | list[JsonObject], name: str) -> list[
     return [block[name] for block in blocks if block.get(name) is not None]
 
 
+def cites(source: JsonObject) -> bool:
+    """Whether a document or a search result may be cited."""
+    return bool((source.get("citations") or {}).get("enabled"))
+
+
 def system_text(request: JsonObject) -> str:
     return "\n".join(members(request.get("system") or [], "text"))
 
@@ -75,6 +80,17 @@ def model_fields(request: JsonObject) -> JsonObject:
     """`additionalModelRequestFields`: what goes to the model as it is."""
     fields = request.get("additionalModelRequestFields")
     return fields if isinstance(fields, dict) else {}
+
+
+def native_tools(request: JsonObject) -> list[JsonObject]:
+    """Claude's own tools (bash, text editor, ...), which stand among the fields for the model."""
+    tools = model_fields(request).get("tools")
+    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+
+
+def offered_names(request: JsonObject) -> list[str]:
+    """The names of all tools, in both places."""
+    return [spec["name"] for spec in tool_specs(request)] + [str(tool.get("name")) for tool in native_tools(request)]
 
 
 def thinking_type(request: JsonObject) -> str:

@@ -8,6 +8,10 @@ one is forced, and `no` for Claude Code's question whether a command has to be b
 import json
 from typing import Any, Final
 
+import orjson
+
+from gateway.simulator.check_tools import chosen_kind
+from gateway.simulator.citations import cited_sentences
 from gateway.simulator.contents import (
     JsonObject,
     messages_of,
@@ -19,7 +23,9 @@ from gateway.simulator.contents import (
     tool_specs,
     without_reminders,
 )
-from gateway.simulator.plan import Content, Plan, ReasoningBlock, TextBlock, ToolUseBlock
+from gateway.simulator.families import always_reasons, leaks_a_tag
+from gateway.simulator.models import ServedModel
+from gateway.simulator.plan import CitedText, Content, Plan, ReasoningBlock, TextBlock, ToolUseBlock
 from gateway.simulator.schema_examples import example_of
 from gateway.simulator.tokens import CHARACTERS_PER_TOKEN
 from gateway.simulator.wishes import Wish, find_wish, tool_call
@@ -31,12 +37,23 @@ HARMLESS: Final = {"</block>": "<block>no", "</severity>": "<severity>0"}
 HOW_TO_USE: Final = "run: ls\nread README.md\nwrite notes.txt: hello"
 
 
-def plan_conversation(request: JsonObject, model_id: str, input_tokens: int) -> Plan:
-    answer = _answer(request, model_id, input_tokens)
+def plan_conversation(request: JsonObject, model: ServedModel, input_tokens: int) -> Plan:
+    answer = _answer(request, model.model_id, input_tokens)
+    if isinstance(answer, TextBlock) and leaks_a_tag(model) and _wanted_schema(request) is None:
+        answer = TextBlock(f" <think> {answer.text}")
     steps: list[Content] = [answer]
-    if thinking_type(request) != "off":
-        steps.insert(0, _reasoning(request, answer))
+    if isinstance(answer, TextBlock) and _wanted_schema(request) is None:
+        steps += cited_sentences(request)
+    if _reasons(request, model):
+        steps.insert(0, _reasoning(request, model, answer))
     return _within_limits(request, steps)
+
+
+def _reasons(request: JsonObject, model: ServedModel) -> bool:
+    if model.is_claude:
+        return thinking_type(request) != "off"
+    fields = model_fields(request)
+    return always_reasons(model) or any(name in fields for name in ("reasoning_effort", "reasoning", "reasoningConfig"))
 
 
 def _answer(request: JsonObject, model_id: str, input_tokens: int) -> Content:
@@ -57,13 +74,14 @@ def _answer(request: JsonObject, model_id: str, input_tokens: int) -> Content:
     wish = find_wish(prompt)
     if wish is None:
         return TextBlock(_small_talk(request, model_id, input_tokens, prompt))
-    return tool_call(wish, tool_specs(request)) or TextBlock(_no_such_tool(request, wish))
+    return tool_call(wish, _usable_tools(request)) or TextBlock(_no_such_tool(request, wish))
 
 
-def _reasoning(request: JsonObject, answer: Content) -> ReasoningBlock:
+def _reasoning(request: JsonObject, model: ServedModel, answer: Content) -> ReasoningBlock:
     thought = "The user wants a tool used: I call it." if isinstance(answer, ToolUseBlock) else _THOUGHT
-    thinking = model_fields(request)["thinking"]
-    return ReasoningBlock(thought, shown=thinking.get("display") != "omitted")
+    unsaid = "omitted" if model.omits_thinking else "summarized"
+    display = (model_fields(request).get("thinking") or {}).get("display") or unsaid
+    return ReasoningBlock(thought, shown=display != "omitted")
 
 
 _THOUGHT: Final = "I am a simulator, so there is not much to think about. I say what I received and what I can do."
@@ -98,7 +116,7 @@ def _invitation(request: JsonObject) -> str:
 
 
 def _no_such_tool(request: JsonObject, wish: Wish) -> str:
-    tools = tool_specs(request)
+    tools = _usable_tools(request)
     offered = f"It offers {_named(tools)}." if tools else "It offers no tools at all."
     return (
         f"I understood that you want me to {wish.verb} `{wish.target}`, but this request has no tool for it. {offered}"
@@ -115,11 +133,22 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _forced_tool(request: JsonObject) -> JsonObject | None:
+    """From Converse's choice, or from Claude's own."""
     choice = (request.get("toolConfig") or {}).get("toolChoice") or {}
+    native = model_fields(request).get("tool_choice") or {}
     specs = tool_specs(request)
-    if choice.get("tool"):
-        return next((spec for spec in specs if spec["name"] == choice["tool"]["name"]), None)
-    return specs[0] if specs and choice.get("any") is not None else None
+    match chosen_kind(request):
+        case "tool":
+            name = native.get("name") or (choice.get("tool") or {}).get("name")
+            return next((spec for spec in specs if spec["name"] == name), None)
+        case "any":
+            return specs[0] if specs else None
+        case _:
+            return None
+
+
+def _usable_tools(request: JsonObject) -> list[JsonObject]:
+    return [] if chosen_kind(request) == "none" else tool_specs(request)
 
 
 def _wanted_schema(request: JsonObject) -> Any | None:
@@ -128,8 +157,8 @@ def _wanted_schema(request: JsonObject) -> Any | None:
     wanted = ((text_format.get("structure") or {}).get("jsonSchema") or {}).get("schema")
     if wanted is not None:
         try:
-            return json.loads(wanted)
-        except ValueError:
+            return orjson.loads(wanted)
+        except orjson.JSONDecodeError:
             return {}
     native = model_fields(request).get("output_config")
     native_format = native.get("format") if isinstance(native, dict) else None
@@ -175,7 +204,7 @@ def _at_stop_sequence(step: Content, sequences: list[str]) -> tuple[Content, str
 
 def _length(step: Content) -> int:
     match step:
-        case TextBlock(text=text) | ReasoningBlock(text=text):
+        case TextBlock(text=text) | ReasoningBlock(text=text) | CitedText(text=text):
             return len(text)
         case ToolUseBlock(name, arguments):
             return len(name) + len(arguments)
@@ -187,6 +216,8 @@ def _cut(step: Content, characters: int) -> Content:
     match step:
         case TextBlock(text=text):
             return TextBlock(text[:characters])
+        case CitedText(text, citations):
+            return CitedText(text[:characters], citations)
         case ReasoningBlock(text, shown):
             return ReasoningBlock(text[:characters], shown)
         case ToolUseBlock(name, arguments):

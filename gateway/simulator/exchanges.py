@@ -19,7 +19,10 @@ Outcome: TypeAlias = Literal["open", "complete", "refused", "faulted", "client_g
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """Times are `loop.time()`; header names are in lower case; `body` is the parsed JSON, None if it was not JSON."""
+    """Times are `loop.time()`; header names are in lower case; `body` is the parsed JSON, None if it was not JSON.
+
+    `model_id` is what the URL names: a model, or the profile that GetInferenceProfile asks for.
+    """
 
     operation: str
     model_id: str | None
@@ -27,6 +30,7 @@ class Exchange:
     headers: dict[str, str]
     started: float
     body_bytes: int = 0
+    query: dict[str, str] = field(default_factory=dict)
     ended: float | None = None
     outcome: Outcome = "open"
     status: int | None = None

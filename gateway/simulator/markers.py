@@ -15,15 +15,17 @@ from gateway.simulator.refusals import Refusal, invalid
 JSON_MARKERS: Final = frozenset({"tool", "tooldesc", "usage"})
 MARKER_NAMES: Final = JSON_MARKERS | {
     # content
-    "say", "long", "drip", "seq", "flood", "think", "redacted", "toolshort", "probe", "has", "systemhas",
+    "say", "long", "drip", "seq", "flood", "think", "redacted", "toolshort", "cite", "probe", "has", "systemhas",
     # turns
     "then",
     # the end of the answer
-    "stop", "nostop", "nometa", "noblockstop",
+    "stop", "refuse", "guard", "nostop", "nometa", "noblockstop",
     # time and form
     "delay", "slow", "silence", "pace", "chunk", "split", "emptydelta", "unknown",
     # errors before the answer
-    "error", "throttle", "fail", "maxout", "html", "badct", "emptyerror", "status", "reset", "hang",
+    "error", "throttle", "fail", "maxout", "nobeta", "html", "badct", "emptyerror", "status", "reset", "hang",
+    # counting tokens
+    "count",
     # errors inside it
     "exc", "streamerror", "streamfail", "firstexc", "errormsg", "cut", "crc", "badjson", "garbage", "hugeframe",
 }  # fmt: skip

@@ -5,15 +5,17 @@ metadata last. A block is closed only when the next thing is known, so that a fa
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from typing import Any, Final, TypeAlias, assert_never
 
 from gateway.simulator.caching import InputUsage
 from gateway.simulator.contents import JsonObject
+from gateway.simulator.families import CLAUDES_MANNERS, Manners
 from gateway.simulator.pieces import cut_arguments, cut_text
 from gateway.simulator.plan import (
     Chunk,
+    CitedText,
     Content,
     Cut,
     Damage,
@@ -30,12 +32,14 @@ from gateway.simulator.plan import (
     TextBlock,
     ToolUseBlock,
 )
+from gateway.simulator.response_fields import native_answer, native_usage, response_fields
 from gateway.simulator.signatures import sign
 from gateway.simulator.tokens import CHARACTERS_PER_TOKEN, output_tokens
 from gateway.simulator.usage import usage_member
 
 # 16 random bytes give the 22 characters of a real id.
 TOOL_USE_ID_BYTES: Final = 16
+MAX_TOOL_USE_ID_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,9 @@ class Circumstances:
     streamed: bool
     # Wanted in additionalModelResponseFields.
     field_paths: tuple[str, ...] = ()
+    manners: Manners = CLAUDES_MANNERS
+    # Members of the request that come back in metadata.
+    echoed: JsonObject = field(default_factory=dict)
 
 
 def perform(plan: Plan, circumstances: Circumstances) -> Iterator[Operation]:
@@ -77,6 +84,8 @@ class _Performance:
         self._pace_seconds: float | None = None
         self._chunk: int | None = None
         self._characters = 0
+        self._thought_characters = 0
+        self._calls = 0
 
     def run(self) -> Iterator[Operation]:
         plan = self._plan
@@ -111,7 +120,7 @@ class _Performance:
                 yield Event("heartbeat", {"sequence": 1})
             case EmptyDelta():
                 yield from self._empty_delta()
-            case TextBlock() | NumberedText() | ReasoningBlock() | RedactedBlock() | ToolUseBlock():
+            case TextBlock() | CitedText() | NumberedText() | ReasoningBlock() | RedactedBlock() | ToolUseBlock():
                 yield from self._block(step)
             case _:
                 assert_never(step)
@@ -123,6 +132,10 @@ class _Performance:
         match step:
             case TextBlock():
                 yield from self._text(step)
+            case CitedText(text, citations):
+                yield from self._text(TextBlock(text))
+                for citation in citations:
+                    yield self._event({"citation": citation}, 0)
             case NumberedText():
                 yield from self._numbers(step)
             case ReasoningBlock():
@@ -160,14 +173,23 @@ class _Performance:
             yield from self._delta({"reasoningContent": {"text": piece}}, len(piece))
         if not step.shown:
             self._characters += len(step.text)
-        yield self._event({"reasoningContent": {"signature": sign(text)}}, 0)
+        self._thought_characters += len(step.text)
+        if self._circumstances.manners.signs_reasoning:
+            yield self._event({"reasoningContent": {"signature": sign(text)}}, 0)
 
     def _tool_use(self, step: ToolUseBlock) -> Iterator[Operation]:
-        tool_use = {"name": step.name, "toolUseId": f"tooluse_{token_urlsafe(TOOL_USE_ID_BYTES)}", "type": "tool_use"}
+        tool_use = {"name": step.name, "toolUseId": self._tool_use_id(step.name), "type": "tool_use"}
         yield Event("contentBlockStart", {"contentBlockIndex": self._index, "start": {"toolUse": tool_use}})
         self._characters += len(step.name)
         for piece in cut_arguments(step.arguments, self._chunk):
             yield from self._delta({"toolUse": {"input": piece}}, len(piece))
+
+    def _tool_use_id(self, name: str) -> str:
+        if not self._circumstances.manners.counts_calls:
+            return f"tooluse_{token_urlsafe(TOOL_USE_ID_BYTES)}"
+        number = f":{self._calls}"
+        self._calls += 1
+        return f"functions.{name}"[: MAX_TOOL_USE_ID_CHARACTERS - len(number)] + number
 
     def _empty_delta(self) -> Iterator[Operation]:
         if self._open not in (TextBlock, NumberedText):
@@ -203,14 +225,17 @@ class _Performance:
         return {"additionalModelResponseFields": fields, **payload} if fields else payload
 
     def _response_fields(self) -> JsonObject:
-        """In a stream a pointer is read against the model's `message_delta` as well; null when no sequence was hit."""
-        fields: JsonObject = {}
-        for path in self._circumstances.field_paths:
-            if path == "/stop_sequence":
-                fields["stop_sequence"] = self._plan.stop_sequence
-            elif path == "/delta/stop_sequence" and self._circumstances.streamed:
-                fields["delta"] = {"stop_sequence": self._plan.stop_sequence}
-        return fields
+        circumstances = self._circumstances
+        if not circumstances.field_paths:
+            return {}
+        thinking_tokens = output_tokens(self._thought_characters) if self._thought_characters else 0
+        native = native_answer(
+            stop_sequence=self._plan.stop_sequence,
+            stop_details=self._plan.stop_details,
+            usage=native_usage(circumstances.input_usage, output_tokens(self._characters), thinking_tokens),
+            streamed=circumstances.streamed,
+        )
+        return response_fields(circumstances.field_paths, native)
 
     def _metadata(self) -> JsonObject:
         circumstances = self._circumstances
@@ -220,4 +245,5 @@ class _Performance:
             self._plan.usage,
             streamed=circumstances.streamed,
         )
-        return {"metrics": {"latencyMs": circumstances.elapsed_ms()}, "usage": usage}
+        trace = {"trace": self._plan.trace} if self._plan.trace else {}
+        return {"metrics": {"latencyMs": circumstances.elapsed_ms()}, "usage": usage, **trace, **circumstances.echoed}

@@ -20,6 +20,14 @@ class TextBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class CitedText:
+    """A text, and then what it rests on, as Converse has citations."""
+
+    text: str
+    citations: tuple[JsonObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NumberedText:
     """`0 1 2 ...`, one delta each, in one text block. `delta_bytes` 0: as short as they are, at the usual pace."""
 
@@ -100,7 +108,7 @@ class Cut:
     kind: CutKind
 
 
-Content: TypeAlias = TextBlock | NumberedText | ReasoningBlock | RedactedBlock | ToolUseBlock
+Content: TypeAlias = TextBlock | CitedText | NumberedText | ReasoningBlock | RedactedBlock | ToolUseBlock
 Step: TypeAlias = Content | EmptyDelta | FutureEvents | Silence | Pace | Chunk | Damage | Failure | Cut
 
 
@@ -122,6 +130,10 @@ class Plan:
     first_failure: Refusal | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: JsonObject | None = None
+    # Where a guardrail steps in, if the request has one.
+    guard: Literal["input", "output"] | None = None
+    trace: JsonObject | None = None
     usage: JsonObject = field(default_factory=dict)
     delay_seconds: float = 0.0
     slow_seconds: float = 0.0

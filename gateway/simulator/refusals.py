@@ -83,6 +83,23 @@ def model_refuses(message: str) -> Refusal:
     return Refusal("ValidationException", MODEL_ERRORS_PREFIX + message)
 
 
+def unsupported_field(field: str) -> Refusal:
+    """Bedrock knows the field, this model does not."""
+    return invalid(f"This model doesn't support the {field} field. Remove {field} and try again.")
+
+
+def unsupported_block(name: str) -> Refusal:
+    return invalid(
+        f"This model doesn't support the {name} content block that you provided. "
+        "Update the content block and try again."
+    )
+
+
+def not_permitted(path: str) -> Refusal:
+    """The model's validator found a member it does not have."""
+    return model_refuses(f"{path}: Extra inputs are not permitted")
+
+
 def refusal_response(refusal: Refusal, request_id: str) -> web.Response:
     headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": f"{refusal.name}:{ERROR_NAMESPACE}"}
     return json_response({"message": refusal.message}, status=refusal.status, headers=headers)

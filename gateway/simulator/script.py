@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gateway.simulator.contents import JsonObject, messages_of, text_of, tool_results, tool_specs
+from gateway.simulator.contents import JsonObject, messages_of, offered_names, text_of, tool_results, tool_specs
 from gateway.simulator.markers import Marker, read_markers
 
 # Scripts are told apart by their markers; the oldest counters go first.
@@ -72,7 +72,7 @@ def _turn(markers: tuple[Marker, ...], wanted: int) -> tuple[tuple[Marker, ...],
 def is_side_question(script: Script, request: JsonObject) -> bool:
     """The turn wants a tool that the request does not offer: a client quotes the prompt in a question of its own."""
     specs = tool_specs(request)
-    names = {spec["name"] for spec in specs}
+    names = set(offered_names(request))
     for marker in script.turn:
         if marker.name == "tool" and marker.argument not in names:
             return True

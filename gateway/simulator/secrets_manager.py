@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from gateway.simulator.refusals import json_response
+from gateway.simulator.refusals import Refusal, json_response
 
 TARGET_PREFIX: Final = "secretsmanager."
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -43,6 +43,10 @@ class SimulatedSecret:
     def string(self, value: str) -> None:
         self._versions[PREVIOUS] = self._versions[CURRENT]
         self._versions[CURRENT] = _Version(value)
+
+    @staticmethod
+    def refuse(refusal: Refusal) -> web.Response:
+        return _error(refusal.name, refusal.message)
 
     def answer(self, operation: str, body: Any) -> web.Response:
         if operation != "GetSecretValue":

@@ -1,11 +1,11 @@
-"""The server: one loopback port that answers as Bedrock Runtime and as Secrets Manager. Every signature is accepted."""
+"""The server: one loopback port for Bedrock Runtime, Bedrock's profiles and Secrets Manager. Any signature will do."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -13,16 +13,22 @@ import orjson
 from aiohttp import web
 
 from gateway.simulator.bedrock import Bedrock, identify
+from gateway.simulator.control_plane import PROFILE_OPERATIONS, ControlPlane, identify_profile_call
 from gateway.simulator.exchanges import Exchange, ExchangeLog, Outcome
+from gateway.simulator.inference_profiles import InferenceProfile
 from gateway.simulator.options import DEFAULT_OPTIONS, SimulatorOptions
-from gateway.simulator.refusals import Refusal, refusal_response
+from gateway.simulator.refusals import Refusal, json_response, refusal_response
 from gateway.simulator.secrets_manager import TARGET_PREFIX, SimulatedSecret
+
+if TYPE_CHECKING:
+    from gateway.simulator.troubles import Trouble
 
 # Bedrock takes 25,000,000 bytes (CountTokens in the service model; Claude's own limit is 20 MB).
 MAX_BODY_BYTES: Final = 25_000_000
 # Open answers are cancelled before the runner is asked to stop, so it has nothing to wait for.
 SHUTDOWN_SECONDS: Final = 0.1
 UNKNOWN_OPERATION: Final = "unknown"
+TARGET_HEADER: Final = "X-Amz-Target"
 
 
 class Simulator:
@@ -33,7 +39,10 @@ class Simulator:
         self.port = 0
         self._log = ExchangeLog()
         self._secret = SimulatedSecret(options.secret_name, options.secret_string)
-        self._bedrock = Bedrock(options.tokens_per_second, clock)
+        self._control_plane = ControlPlane()
+        self._bedrock = Bedrock(options.tokens_per_second, clock, self._control_plane)
+        self.troubles: dict[str, Trouble] = {}
+        """What lies in the way of an operation, by its name: `CountTokens`, `ListInferenceProfiles`, ..."""
         self._answering: dict[asyncio.Task[Any], Exchange] = {}
         self._connections: WeakSet[asyncio.Transport] = WeakSet()
         self.connections_accepted = 0
@@ -59,6 +68,16 @@ class Simulator:
     def secret_string(self, value: str) -> None:
         """A rotation: the value so far becomes AWSPREVIOUS."""
         self._secret.string = value
+
+    @property
+    def profiles(self) -> list[InferenceProfile]:
+        """The inference profiles there are; may be changed in place."""
+        return self._control_plane.profiles
+
+    @property
+    def refused_betas(self) -> set[str]:
+        """Betas that this Region refuses although the model takes them elsewhere; may be changed in place."""
+        return self._bedrock.refused_betas
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         """Looks again whenever an exchange has begun or ended."""
@@ -108,20 +127,31 @@ class Simulator:
             task.cancel()
 
     async def _answer(self, request: web.Request, exchange: Exchange, request_id: str) -> web.StreamResponse:
+        """Troubles come first: a service that is down does not read what it is sent."""
+        operation = exchange.operation
         try:
+            if operation in self.troubles:
+                await self.troubles[operation].meet()
+            if operation in PROFILE_OPERATIONS:
+                found = self._control_plane.answer(operation, exchange.model_id, exchange.query)
+                return json_response(found, headers={"x-amzn-RequestId": request_id})
             if exchange.model_id is not None:
                 return await self._bedrock.answer(request, exchange, request_id)
         except Refusal as refusal:
-            return refusal_response(refusal, request_id)
-        if exchange.operation != UNKNOWN_OPERATION:
-            return self._secret.answer(exchange.operation, exchange.body)
+            of_the_secret = TARGET_HEADER in request.headers
+            return self._secret.refuse(refusal) if of_the_secret else refusal_response(refusal, request_id)
+        if operation != UNKNOWN_OPERATION:
+            return self._secret.answer(operation, exchange.body)
         unknown = Refusal("UnknownOperationException", f"{request.method} {request.path} is not simulated.")
         return refusal_response(unknown, request_id)
 
 
 def _begin(request: web.Request, raw: bytes) -> Exchange:
-    target = request.headers.get("X-Amz-Target", "")
-    operation, model_id = identify(request.method, request.rel_url.raw_path) or (UNKNOWN_OPERATION, None)
+    target = request.headers.get(TARGET_HEADER, "")
+    path = request.rel_url.raw_path
+    operation, model_id = (
+        identify(request.method, path) or identify_profile_call(request.method, path) or (UNKNOWN_OPERATION, None)
+    )
     if target.startswith(TARGET_PREFIX):
         operation, model_id = target.removeprefix(TARGET_PREFIX), None
     return Exchange(
@@ -131,6 +161,7 @@ def _begin(request: web.Request, raw: bytes) -> Exchange:
         headers={name.lower(): value for name, value in request.headers.items()},
         started=asyncio.get_running_loop().time(),
         body_bytes=len(raw),
+        query=dict(request.query),
     )
 
 

@@ -92,10 +92,10 @@ def member_path(path: Path) -> str:
     return ".".join(f"{step + 1}.member" if isinstance(step, int) else step for step in path)
 
 
-def check_shape(shape: Shape, value: Any) -> None:
+def check_shape(shape: Shape, value: Any, path: Path = ()) -> None:
     """Raises `Refusal` with Bedrock's words for the first kind of misfit there is."""
     walk = _Walk()
-    walk.visit(shape, value, ())
+    walk.visit(shape, value, path)
     if walk.broken:
         count = len(walk.broken)
         errors = "error" if count == 1 else "errors"

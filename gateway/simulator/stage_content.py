@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from gateway.simulator.citations import CITATION_KINDS, scripted_citation
 from gateway.simulator.contents import tool_specs
 from gateway.simulator.markers import Marker
 from gateway.simulator.plan import (
     RANDOM_SPLIT,
     Chunk,
+    CitedText,
     EmptyDelta,
     FutureEvents,
     NumberedText,
@@ -75,6 +77,15 @@ def _toolshort(stage: Stage, _marker: Marker) -> None:
     stage.plan.stop_reason = stage.plan.stop_reason or "max_tokens"
 
 
+def _cite(stage: Stage, marker: Marker) -> None:
+    kind, _, text = marker.argument.partition(" ")
+    for known in CITATION_KINDS:
+        if kind == known:
+            stage.plan.steps.append(CitedText(text, (scripted_citation(known, stage.request),)))
+            return
+    raise marker.unreadable(f"one of {', '.join(CITATION_KINDS)} and a text are wanted")
+
+
 def _probe(stage: Stage, _marker: Marker) -> None:
     stage.plan.steps.append(TextBlock(probe(stage.request, streamed=stage.streamed)))
 
@@ -102,6 +113,31 @@ def _stop(stage: Stage, marker: Marker) -> None:
     if marker.argument == "stop_sequence":
         sequences = (stage.request.get("inferenceConfig") or {}).get("stopSequences") or []
         stage.plan.stop_sequence = sequences[0] if sequences else None
+
+
+def _refuse(stage: Stage, marker: Marker) -> None:
+    """Claude's own refusal: what Converse has for it, and the details for those who ask by their path."""
+    category, _, explanation = marker.argument.partition(" ")
+    stage.plan.stop_reason = "content_filtered"
+    stage.plan.stop_details = {
+        "type": "refusal",
+        "category": category or None,
+        "explanation": explanation or None,
+    }
+
+
+def _guard(stage: Stage, marker: Marker) -> None:
+    match marker.argument or "input":
+        case "input":
+            stage.plan.guard = "input"
+        case "output":
+            stage.plan.guard = "output"
+        case _:
+            raise marker.unreadable("input, output or nothing is wanted")
+
+
+def _count(_stage: Stage, _marker: Marker) -> None:
+    """Directs CountTokens, see `count_tokens.py`; an answer does not notice."""
 
 
 def _leave_out(stage: Stage, marker: Marker) -> None:
@@ -154,11 +190,15 @@ CONTENT_STAGING: Final[dict[str, Staging]] = {
     "tool": _tool,
     "tooldesc": _tooldesc,
     "toolshort": _toolshort,
+    "cite": _cite,
     "probe": _probe,
     "has": _has,
     "systemhas": _systemhas,
     "usage": _usage,
     "stop": _stop,
+    "refuse": _refuse,
+    "guard": _guard,
+    "count": _count,
     "nostop": _leave_out,
     "nometa": _leave_out,
     "noblockstop": _leave_out,

@@ -3,9 +3,11 @@
 from functools import partial
 from typing import Final, get_args
 
+from gateway.simulator.check_sampling import too_many_tokens
+from gateway.simulator.contents import model_fields
 from gateway.simulator.markers import Marker
 from gateway.simulator.plan import Cut, CutKind, Damage, DamageKind, Failure, HttpFault
-from gateway.simulator.refusals import Refusal, invalid
+from gateway.simulator.refusals import Refusal, model_refuses
 from gateway.simulator.stage import Stage, Staging
 
 CUT_KINDS: Final = get_args(CutKind)
@@ -31,12 +33,13 @@ def _fail(stage: Stage, marker: Marker) -> None:
 def _maxout(stage: Stage, marker: Marker) -> None:
     limit = marker.integer()
     if ((stage.request.get("inferenceConfig") or {}).get("maxTokens") or 0) > limit:
-        stage.instead(
-            invalid(
-                f"The maximum tokens you requested exceeds the model limit of {limit}. "
-                f"Try again with a maximum tokens value that is lower than {limit}."
-            )
-        )
+        stage.instead(too_many_tokens(limit))
+
+
+def _nobeta(stage: Stage, _marker: Marker) -> None:
+    """As in a Region that does not know a beta yet."""
+    if model_fields(stage.request).get("anthropic_beta"):
+        stage.instead(model_refuses("invalid beta flag"))
 
 
 def _http_fault(stage: Stage, marker: Marker) -> None:
@@ -108,6 +111,7 @@ FAULT_STAGING: Final[dict[str, Staging]] = {
     "throttle": _throttle,
     "fail": _fail,
     "maxout": _maxout,
+    "nobeta": _nobeta,
     "html": _http_fault,
     "badct": _http_fault,
     "emptyerror": _http_fault,

@@ -30,7 +30,7 @@ def block_characters(block: JsonObject) -> int:
         case {"image": dict()}:
             return IMAGE_CHARACTERS
         case {"document": dict(document)}:
-            return _document_characters(document)
+            return document_source_characters(document["source"])
         case {"toolUse": dict(use)}:
             return len(use["name"]) + json_characters(use["input"])
         case {"toolResult": dict(result)}:
@@ -46,8 +46,7 @@ def block_characters(block: JsonObject) -> int:
             return json_characters(block)
 
 
-def _document_characters(document: JsonObject) -> int:
-    source = document["source"]
+def document_source_characters(source: JsonObject) -> int:
     if source.get("bytes"):
         return len(source["bytes"]) * BASE64_BYTES // BASE64_CHARACTERS
     return len(source.get("text") or "") + sum(len(part.get("text") or "") for part in source.get("content") or [])
@@ -55,16 +54,3 @@ def _document_characters(document: JsonObject) -> int:
 
 def json_characters(value: Any) -> int:
     return len(orjson.dumps(value).decode())
-
-
-def string_characters(value: Any) -> int:
-    """The characters of every string anywhere in a JSON value: for bodies of other APIs."""
-    match value:
-        case str():
-            return len(value)
-        case list():
-            return sum(string_characters(item) for item in value)
-        case dict():
-            return sum(string_characters(item) for item in value.values())
-        case _:
-            return 0

@@ -41,6 +41,8 @@ class _Message:
             case {"text": str(text)}:
                 block = self._blocks.setdefault(index, {"text": ""})
                 block["text"] += text
+            case {"citation": dict(citation)}:
+                self._cite(index, citation)
             case {"toolUse": {"input": str(fragment)}}:
                 self._arguments[index] = self._arguments.get(index, "") + fragment
             case {"reasoningContent": {"redactedContent": bytes(content)}}:
@@ -50,6 +52,14 @@ class _Message:
                 _add_reasoning(block["reasoningContent"]["reasoningText"], part)
             case _:
                 raise AssertionError(f"no such delta: {delta}")
+
+    def _cite(self, index: int, citation: JsonObject) -> None:
+        """A block that cites has another form, with the same text."""
+        block = self._blocks[index]
+        if "text" in block:
+            block = {"citationsContent": {"citations": [], "content": [{"text": block["text"]}]}}
+            self._blocks[index] = block
+        block["citationsContent"]["citations"].append(citation)
 
     def response(self) -> JsonObject:
         for index, arguments in self._arguments.items():

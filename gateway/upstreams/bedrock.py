@@ -5,6 +5,9 @@ is signed (`before-call`): images stay the base64 the caller sent, and nothing i
 response is taken as it comes (`before-parse`) and read by our own frame decoder, which shows members that botocore's
 model does not know, and checks every byte.
 
+A model that refuses a beta refuses the whole request. Then it is sent once more without betas, before anybody has seen
+a byte of the answer, and the next requests for that model go without them at once (`refused_betas.py`).
+
 Whoever leaves `converse_stream`, however, closes the connection: a task that is merely cancelled would leave Bedrock
 generating, and billing.
 """
@@ -40,8 +43,11 @@ from botocore.exceptions import (
 from gateway.protocol.bedrock_errors import from_bedrock, own_credentials
 from gateway.protocol.errors import ApiError, GatewayError, Overloaded, UpstreamProtocolError, UpstreamTimeout
 from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
+from gateway.protocol.request_body import RequestBody
 from gateway.redirects import NoRedirects, RedirectRefused
+from gateway.secret_store import Clocks
 from gateway.settings import Settings
+from gateway.upstreams.refused_betas import RefusedBetas
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 # After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
@@ -57,15 +63,27 @@ CREDENTIALS_MISSING: Final = (
     UnauthorizedSSOTokenError,
     SSOError,
 )
+# Bedrock's words for a beta that the model does not know (anthropics/claude-code#49370).
+INVALID_BETA: Final = b"invalid beta flag"
 # Ours, travelling through botocore: taken out of the parameters before they are serialised.
 BODY_PARAMETER: Final = "chatrixBody"
 
 
 class BedrockStream:
-    """The frames of one response. `request_id` is Bedrock's own."""
+    """The frames of one response. `request_id` is Bedrock's own.
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    `dropped` and `approximated` are what the caller must be told besides: the request went without its betas.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        dropped: tuple[str, ...] = (),
+        approximated: tuple[str, ...] = (),
+    ) -> None:
         self.request_id = response.headers.get("x-amzn-requestid", "")
+        self.dropped = dropped
+        self.approximated = approximated
         self._response = response
 
     async def frames(self) -> AsyncGenerator[list[Frame], None]:
@@ -102,22 +120,28 @@ class BedrockStream:
 class Bedrock:
     """A `bedrock-runtime` client. Made by `open_bedrock`."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, clocks: Clocks | None = None) -> None:
         self._client = client
+        self._refused_betas = RefusedBetas(clocks)
         events = client.meta.events
-        events.register("provide-client-params.bedrock-runtime.ConverseStream", _take_body)
-        events.register("before-call.bedrock-runtime.ConverseStream", _put_body)
+        events.register("provide-client-params.bedrock-runtime.ConverseStream", take_body)
+        events.register("before-call.bedrock-runtime.ConverseStream", put_body)
         events.register("before-parse.bedrock-runtime.ConverseStream", _keep_raw_response)
+
+    @property
+    def client(self) -> Any:
+        """For the other operations of the same service."""
+        return self._client
 
     @asynccontextmanager
     async def converse_stream(
-        self, model_id: str, body: bytes, *, max_tokens: int | None = None
+        self, model_id: str, body: RequestBody, *, max_tokens: int | None = None
     ) -> AsyncIterator[BedrockStream]:
-        """Entering means Bedrock has accepted the request. `body` is the JSON of a ConverseRequest without `modelId`.
+        """Entering means Bedrock has accepted the request.
 
         Raises `GatewayError` for a refusal and for every way in which Bedrock cannot be reached.
         """
-        stream = BedrockStream(await self._send(model_id, body, max_tokens))
+        stream = await self._open(model_id, body, max_tokens)
         del body
         try:
             yield stream
@@ -125,13 +149,29 @@ class Bedrock:
         finally:
             stream.close()
 
-    async def _send(self, model_id: str, body: bytes, max_tokens: int | None) -> aiohttp.ClientResponse:
+    async def _open(self, model_id: str, body: RequestBody, max_tokens: int | None) -> BedrockStream:
+        """Two calls at most."""
+        try:
+            if body.other_end is None:
+                return BedrockStream(await self._send(model_id, body.whole))
+            if model_id not in self._refused_betas:
+                try:
+                    return BedrockStream(await self._send(model_id, body.whole))
+                except BedrockRefusal as refusal:
+                    if not refusal.is_about_betas:
+                        raise
+                self._refused_betas.add(model_id)
+            response = await self._send(model_id, body.without_betas())
+        except BedrockRefusal as refusal:
+            raise refusal.translated(max_tokens) from refusal
+        return BedrockStream(response, body.dropped, body.approximated)
+
+    async def _send(self, model_id: str, body: bytes) -> aiohttp.ClientResponse:
+        """Raises `BedrockRefusal` as it came, everything else as a `GatewayError`."""
         try:
             result = await self._client.converse_stream(modelId=model_id, **{BODY_PARAMETER: body})
         except NotAStream as error:
             raise ApiError("Bedrock's endpoint answered with something that is not an event stream.") from error
-        except BedrockRefusal as refusal:
-            raise refusal.translated(max_tokens) from refusal
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         response: aiohttp.ClientResponse = result["raw"]
@@ -148,6 +188,11 @@ class BedrockRefusal(Exception):
         self._status = status
         self._headers = headers
         self._raw_body = raw_body
+
+    @property
+    def is_about_betas(self) -> bool:
+        """`invalid beta flag`, with the model's prefix or without; which one it was, Bedrock does not say."""
+        return self._status == 400 and INVALID_BETA in self._raw_body.lower()
 
     def translated(self, max_tokens: int | None) -> GatewayError:
         # "ThrottlingException:http://internal.amazon.com/...": the name ends at the colon.
@@ -191,7 +236,7 @@ def unreachable(error: Exception) -> GatewayError:
 
 
 @asynccontextmanager
-async def open_bedrock(session: AioSession, settings: Settings) -> AsyncIterator[Bedrock]:
+async def open_bedrock(session: AioSession, settings: Settings, clocks: Clocks | None = None) -> AsyncIterator[Bedrock]:
     """A client for the lifetime of the app."""
     config = AioConfig(
         http_session_cls=NoRedirects,
@@ -207,15 +252,15 @@ async def open_bedrock(session: AioSession, settings: Settings) -> AsyncIterator
         signature_version="v4",
     )
     async with session.create_client("bedrock-runtime", region_name=settings.region, config=config) as client:
-        yield Bedrock(client)
+        yield Bedrock(client, clocks)
 
 
-def _take_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
+def take_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
     context[BODY_PARAMETER] = params[BODY_PARAMETER]
     return {name: value for name, value in params.items() if name != BODY_PARAMETER}
 
 
-def _put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+def put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     body: bytes = context[BODY_PARAMETER]
     params["body"] = body if len(body) <= LONG_BODY_BYTES else BytesIO(body)
     params["headers"]["Content-Type"] = "application/json"

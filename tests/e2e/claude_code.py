@@ -94,15 +94,16 @@ class ClaudeCode:
         """`claude -p`. Text output unless `arguments` want another."""
         began = time.monotonic()
         variables = {"ANTHROPIC_AUTH_TOKEN": key, **variables}
-        async with self._started("-p", prompt, permissions, *arguments, variables=variables) as process:
+        async with self.started("-p", prompt, permissions, *arguments, variables=variables) as process:
             output, errors = await process.communicate()
         return self._answered(process, output, errors, began)
 
-    async def converse(self, *prompts: str) -> Answer:
+    async def converse(self, *prompts: str, model: str | None = None) -> Answer:
         """Several turns of one process over standard input, as programs do that embed the client."""
         began, output = time.monotonic(), b""
         arguments = ("-p", "--input-format", "stream-json", *EVENTS, SKIP_PERMISSIONS)
-        async with self._started(*arguments, stdin=asyncio.subprocess.PIPE) as process:
+        named = ("--model", model) if model else ()
+        async with self.started(*arguments, *named, stdin=asyncio.subprocess.PIPE) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             for prompt in prompts:
@@ -118,7 +119,7 @@ class ClaudeCode:
 
     async def kill_during(self, prompt: str, moment: Callable[[], bool]) -> None:
         """Kill the client as soon as `moment` has come, which is looked at with every exchange of the simulator."""
-        async with self._started("-p", prompt, SKIP_PERMISSIONS) as process:
+        async with self.started("-p", prompt, SKIP_PERMISSIONS) as process:
             await self.simulator.wait_until(moment)
             _kill_group(process.pid)
             await process.communicate()
@@ -138,8 +139,13 @@ class ClaudeCode:
         return [exchange.status for exchange in self.requests]
 
     @asynccontextmanager
-    async def _started(
-        self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL, variables: Mapping[str, str] = NO_VARIABLES
+    async def started(
+        self,
+        *arguments: str,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int = asyncio.subprocess.PIPE,
+        stderr: int = asyncio.subprocess.PIPE,
+        variables: Mapping[str, str] = NO_VARIABLES,
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A running client. Its standard input is closed unless somebody types: it waits 3 s for one that is open."""
         process = await asyncio.create_subprocess_exec(
@@ -148,8 +154,8 @@ class ClaudeCode:
             cwd=self.folder,
             env=self._environment(variables),
             stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             limit=MAX_LINE_BYTES,
             start_new_session=True,
         )

@@ -12,6 +12,12 @@ from tests.e2e.claude_code import ClaudeCode
         pytest.param("opus", "us.anthropic.claude-opus-5-5", id="alias: opus"),
         pytest.param("haiku", "us.anthropic.claude-haiku-5-5", id="alias: haiku"),
         pytest.param("opus[1m]", "us.anthropic.claude-opus-5-5", id="alias with a window"),
+        pytest.param("claude-fable-5-1", "us.anthropic.claude-fable-5-1", id="always thinking"),
+        pytest.param(
+            "claude-sonnet-4-5[1m]",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            id="with a window that is a beta",
+        ),
         pytest.param("claude-opus-5", "us.anthropic.claude-opus-5", id="the generation before"),
         pytest.param("claude-sonnet-4-6", "us.anthropic.claude-sonnet-4-6", id="with thinking of its own choice"),
         pytest.param(
@@ -31,6 +37,22 @@ async def test_a_model_name_finds_its_model(claude: ClaudeCode, asked: str, answ
     answer = await claude.ask("[[say:here]]", "--model", asked)
     assert (answer.exit_code, answer.text) == (0, "here")
     assert claude.models == [answered]
+
+
+async def test_the_long_window_is_asked_of_bedrock_where_it_is_a_beta(claude: ClaudeCode) -> None:
+    await claude.ask("[[say:here]]", "--model", "claude-sonnet-4-5[1m]")
+    (request,) = claude.requests
+    assert "context-1m-2025-08-07" in request.body["additionalModelRequestFields"]["anthropic_beta"]
+
+
+async def test_a_beta_that_bedrock_refuses_costs_nobody_the_request(claude: ClaudeCode) -> None:
+    prompt = "[[fail:1 ValidationException invalid beta flag]][[say:here]]"
+    answer = await claude.ask(prompt, "--model", "claude-sonnet-4-5[1m]")
+    assert answer.text.splitlines()[0] == "here"
+    assert claude.statuses == [400, 200]
+    assert "anthropic_beta" not in claude.requests[1].body.get("additionalModelRequestFields", {})
+    (line,) = await claude.gateway.lines(1)
+    assert line["status"] == 200, "the gateway asked again by itself"
 
 
 async def test_without_a_name_the_default_model_answers(claude: ClaudeCode) -> None:

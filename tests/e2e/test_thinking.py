@@ -16,12 +16,28 @@ def thoughts(claude: ClaudeCode) -> list[str]:
     return [content["reasoningText"]["text"] for content in reasoning if "reasoningText" in content]
 
 
-@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-sonnet-4-5"], ids=["adaptive", "budgeted"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("claude-sonnet-4-5", id="budgeted"),
+        pytest.param("claude-haiku-5-5", id="adaptive"),
+        pytest.param("claude-opus-5-5", id="always thinking: opus"),
+        pytest.param("claude-sonnet-5-5", id="always thinking: sonnet"),
+        pytest.param("claude-fable-5-1", id="always thinking: fable"),
+    ],
+)
 async def test_thinking_survives_a_tool_loop(claude: ClaudeCode, model: str) -> None:
     answer = await claude.ask(f"[[think:first I look]]{BASH}[[then]][[probe]]", "--model", model)
     assert answer.probe["reasoning"] == 1
     assert answer.probe["reasoning_bad"] == 0
     assert thoughts(claude) == ["first I look"]
+
+
+async def test_thinking_that_is_switched_off_is_off_where_the_model_can_do_without(claude: ClaudeCode) -> None:
+    answer = await claude.ask("[[probe]]", "--model", "claude-sonnet-4-6", MAX_THINKING_TOKENS="0")
+    assert answer.probe["thinking"] == "off"
+    answer = await claude.ask("[[probe]]", "--model", "claude-opus-5-5", MAX_THINKING_TOKENS="0")
+    assert (answer.exit_code, answer.probe["thinking"]) == (0, "adaptive")
 
 
 async def test_thinking_is_still_there_on_the_next_turn(claude: ClaudeCode) -> None:

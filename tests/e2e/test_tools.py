@@ -170,7 +170,10 @@ async def test_a_web_search_is_refused_with_the_reason_and_the_session_goes_on(c
     assert answer.exit_code == 0
     assert answer.text.startswith("TOOL ERROR<<API Error: 400 ")
     assert "'web_search'" in answer.text
-    assert "Amazon Bedrock does not have" in answer.text
+    assert "Amazon Bedrock has no such tool" in answer.text
+    assert "MCP server" in answer.text, "what to do instead"
+    answer = await claude.ask("[[say:and on]]", "--continue")
+    assert (answer.exit_code, answer.text) == (0, "and on")
 
 
 async def test_auto_mode_lets_the_model_judge_a_command_before_it_runs(claude: ClaudeCode) -> None:

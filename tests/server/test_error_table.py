@@ -46,6 +46,29 @@ ROWS = [
         "The maximum tokens you requested exceeds the model limit of 50. Try again with a maximum tokens value ...",
         "max_tokens: 100 > 50, which is the maximum allowed number of output tokens for this model",
     ),
+    Row(
+        "ValidationException",
+        400,
+        "invalid_request_error",
+        "input length and `max_tokens` exceed context limit: 184915 + 20000 > 204648, decrease input length or "
+        "`max_tokens` and try again",
+    ),
+    Row(
+        "ValidationException",
+        400,
+        "invalid_request_error",
+        "The model returned the following errors: messages.1.content.0.type: Expected `thinking` or "
+        "`redacted_thinking`, but found `tool_use`.",
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
+    ),
+    Row(
+        "ValidationException",
+        400,
+        "invalid_request_error",
+        "The model returned the following errors: invalid beta flag",
+        "invalid beta flag",
+    ),
+    Row("ValidationException", 413, "request_too_large", "The request body is too large."),
     Row("AccessDeniedException", 403, "permission_error", "You don't have access to the model."),
     Row("ResourceNotFoundException", 404, "not_found_error", "This model version has reached the end of its life."),
     Row("ThrottlingException", 429, "rate_limit_error", "Too many tokens, please wait before trying again."),
@@ -59,7 +82,7 @@ ROWS = [
 ]
 CREDENTIALS = ["ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException"]
 
-each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.exception}: {row.said[:30]}")
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.exception}: {row.said[:60]}")
 streamed_or_not = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
 
@@ -196,8 +219,14 @@ async def test_a_throttle_passes_and_then_the_same_request_is_answered(gateway: 
         assert read_stream(await response.read()).text == "at last"
 
 
-async def test_nothing_of_the_account_passes(gateway: Gateway) -> None:
-    said = "User: arn:aws:sts::123456789012:assumed-role/prod/fn is not authorized"
-    _, error = await refusal(gateway, f"[[error:AccessDeniedException {said}]]", stream=True)
-    assert "123456789012" not in error["message"]
-    assert "assumed-role" not in error["message"]
+@pytest.mark.parametrize("marker", ["error", "streamerror"])
+async def test_nothing_of_the_account_passes(gateway: Gateway, marker: str) -> None:
+    said = (
+        "User: arn:aws:sts::123456789012:assumed-role/prod/fn is not authorized, account 210987654321, "
+        "s3://secret-bucket/key at bedrock-runtime.us-west-2.amazonaws.com"
+    )
+    async with gateway.post(asking(f"[[{marker}:AccessDeniedException {said}]]", stream=True)) as response:
+        answer = await response.text()
+    assert "is not authorized" in answer
+    for secret in ("123456789012", "210987654321", "assumed-role", "secret-bucket", "amazonaws", "arn:"):
+        assert secret not in answer

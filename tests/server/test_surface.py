@@ -191,7 +191,7 @@ async def test_a_compressed_body_is_a_415(gateway: Gateway, encoding: str) -> No
 
 
 async def test_count_tokens_gives_an_estimate_that_is_marked_as_one(gateway: Gateway) -> None:
-    body = {name: value for name, value in HELLO.items() if name != "max_tokens"}
+    body = {name: value for name, value in HELLO.items() if name != "max_tokens"} | {"model": "claude-opus-5-5"}
     async with gateway.post(body, "/v1/messages/count_tokens?beta=true") as response:
         assert response.status == 200
         assert response.headers["x-chatrix-count"] == "estimate"

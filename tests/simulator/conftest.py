@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 CLAUDE: Final = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+SONNET_4_6: Final = "us.anthropic.claude-sonnet-4-6"
+OPUS_4_7: Final = "us.anthropic.claude-opus-4-7"
+OPUS_5_5: Final = "global.anthropic.claude-opus-5-5"
+GPT_OSS: Final = "openai.gpt-oss-120b-1:0"
+MODEL: Final = "The model returned the following errors: "
 
 
 @dataclass
@@ -102,6 +107,13 @@ class WireClient:
 
     async def count(self, model_id: str = "anthropic.claude-sonnet-4-5-20250929-v1:0", **converse: Any) -> Reply:
         return await self.send("count-tokens", {"input": {"converse": converse}}, model_id)
+
+    async def profiles(self, path: str = "", **query: str) -> Reply:
+        """The control plane; `path` as it stands in the URL."""
+        url = URL(f"{self.url}/inference-profiles{path}", encoded=True).update_query(query)
+        async with self.session.get(url) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status, headers, await response.read())
 
     async def secret(self, operation: str = "GetSecretValue", **members: Any) -> Reply:
         headers = {"X-Amz-Target": f"secretsmanager.{operation}", "Content-Type": "application/x-amz-json-1.1"}

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.simulator.schema_examples import example_of
 from gateway.simulator.wishes import Wish, find_wish
+from tests.simulator.conftest import OPUS_4_7, SONNET_4_6
 
 if TYPE_CHECKING:
     from tests.simulator.conftest import Reply, WireClient
@@ -107,7 +108,7 @@ def test_sentences_that_only_sound_like_it_are_no_wishes() -> None:
 async def test_it_thinks_when_thinking_is_on(wire: WireClient, tools: dict[str, Any]) -> None:
     enabled = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
     for fields in (enabled, {"thinking": {"type": "adaptive"}}):
-        reply = await wire.stream("run: ls", toolConfig=tools, additionalModelRequestFields=fields)
+        reply = await wire.stream("run: ls", SONNET_4_6, toolConfig=tools, additionalModelRequestFields=fields)
         assert reply.deltas[0]["reasoningContent"]["text"]
         assert call(reply)[0] == "Bash"
 
@@ -129,8 +130,15 @@ async def test_its_thoughts_come_back_signed(wire: WireClient, bash: dict[str, A
 
 async def test_thoughts_can_be_left_out_but_not_their_signature(wire: WireClient) -> None:
     fields = {"thinking": {"type": "adaptive", "display": "omitted"}}
-    first = (await wire.stream("Hello?", additionalModelRequestFields=fields)).deltas[0]
+    first = (await wire.stream("Hello?", SONNET_4_6, additionalModelRequestFields=fields)).deltas[0]
     assert list(first["reasoningContent"]) == ["signature"]
+
+
+async def test_from_4_7_on_thoughts_are_left_out_unless_asked_for(wire: WireClient) -> None:
+    for display, shown in ((None, False), ("summarized", True)):
+        thinking = {"type": "adaptive"} | ({"display": display} if display else {})
+        reply = await wire.stream("Hello?", OPUS_4_7, additionalModelRequestFields={"thinking": thinking})
+        assert ("text" in reply.deltas[0]["reasoningContent"]) is shown
 
 
 async def test_it_stops_at_the_token_limit(wire: WireClient, tools: dict[str, Any]) -> None:
@@ -157,7 +165,8 @@ async def test_a_forced_tool_is_called(wire: WireClient, tools: dict[str, Any]) 
 
 
 async def test_a_schema_gets_json_that_fits_it(wire: WireClient) -> None:
-    schema = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+    schema: dict[str, Any] = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+    schema["additionalProperties"] = False
     text_format = {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(schema)}}}
     reply = await wire.stream("A title, please", outputConfig={"textFormat": text_format})
     assert json.loads(reply.text) == {"title": "Simulated"}
@@ -199,3 +208,31 @@ def test_examples_fit_their_schema() -> None:
     endless: dict[str, Any] = {"type": "object", "required": ["self"]}
     endless["properties"] = {"self": endless}
     assert isinstance(example_of(endless), dict)
+
+
+def test_examples_follow_definitions_and_forms() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "who": {"$ref": "#/$defs/Person"},
+            "day": {"type": "string", "format": "date"},
+            "word": {"type": "string", "minLength": 12},
+            "above": {"type": "integer", "exclusiveMinimum": 4},
+            "both": {"allOf": [{"$ref": "#/$defs/Person"}]},
+        },
+        "required": ["who", "day", "word", "above", "both", ["no name"]],
+        "$defs": {"Person": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}},
+    }
+    assert example_of(schema) == {
+        "who": {"name": "Simulated"},
+        "day": "2026-01-01",
+        "word": "Simulated...",
+        "above": 5,
+        "both": {"name": "Simulated"},
+    }
+
+
+def test_a_definition_that_holds_itself_many_times_ends() -> None:
+    names = [f"n{number}" for number in range(20)]
+    schema = {"type": "object", "required": names, "properties": {name: {"$ref": "#"} for name in names}}
+    assert isinstance(example_of(schema), dict)

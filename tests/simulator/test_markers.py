@@ -162,8 +162,8 @@ async def test_probe_reports_the_request(wire: WireClient, tool_turn: Any, bash:
         messages,
         system=[{"text": "12345"}, {"cachePoint": {"type": "default"}}],
         toolConfig={**bash, "tools": [*bash["tools"], {"cachePoint": {"type": "default"}}]},
-        inferenceConfig={"maxTokens": 5000, "temperature": 1, "topP": 0.5, "stopSequences": ["END"]},
-        additionalModelRequestFields={"thinking": {"type": "adaptive"}, "top_k": 7},
+        inferenceConfig={"maxTokens": 5000, "topP": 0.5, "stopSequences": ["END"]},
+        additionalModelRequestFields={"thinking": {"type": "enabled", "budget_tokens": 1024}, "top_k": 7},
     )
     assert reply.text.startswith("PROBE ")
     assert json.loads(reply.text.removeprefix("PROBE ")) == {
@@ -179,9 +179,9 @@ async def test_probe_reports_the_request(wire: WireClient, tool_turn: Any, bash:
         "system_chars": 5,
         "tools": 1,
         "messages": 3,
-        "thinking": "adaptive",
+        "thinking": "enabled",
         "max_tokens": 5000,
-        "temperature": 1,
+        "temperature": None,
         "top_p": 0.5,
         "top_k": 7,
         "stop_sequences": ["END"],

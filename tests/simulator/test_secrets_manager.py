@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+
+from gateway.simulator import Refusal, Simulator, Trouble
+
 if TYPE_CHECKING:
-    from gateway.simulator import Simulator
     from tests.simulator.conftest import WireClient
 
 NAME = "prod/chatrix/api-key"
@@ -46,3 +51,17 @@ async def test_what_is_not_there_cannot_be_found(wire: WireClient, simulator: Si
 async def test_other_operations_are_not_there(wire: WireClient) -> None:
     assert (await wire.secret("PutSecretValue", SecretId=NAME)).body["__type"] == "UnknownOperationException"
     assert (await wire.secret()).body["__type"] == "InvalidParameterException"
+
+
+async def test_access_to_the_secret_can_be_denied(simulator: Simulator) -> None:
+    simulator.troubles["GetSecretValue"] = Trouble(Refusal("AccessDeniedException", "Not this one."), times=1)
+    async with get_session().create_client(
+        "secretsmanager",
+        endpoint_url=simulator.url,
+        region_name="us-west-2",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    ) as client:
+        with pytest.raises(ClientError, match=r"\(AccessDeniedException\).*Not this one."):
+            await client.get_secret_value(SecretId=NAME)
+        assert (await client.get_secret_value(SecretId=NAME))["Name"] == NAME

@@ -405,8 +405,8 @@ REFUSED: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
         "'adaptive', 'between_tools', 'disabled', 'enabled'",
     ),
     "an unknown member of thinking": (
-        fields(thinking={"type": "adaptive", "budget_tokens": 2000}),
-        MODEL + "thinking.adaptive.budget_tokens: Extra inputs are not permitted",
+        fields(thinking={"type": "disabled", "budget_tokens": 2000}),
+        MODEL + "thinking.disabled.budget_tokens: Extra inputs are not permitted",
     ),
     "thinking without a budget": (
         fields(thinking={"type": "enabled"}),
@@ -456,16 +456,11 @@ ACCEPTED: Final[Mapping[str, dict[str, Any]]] = {
     "four cache points": asking(user("a", POINT, "b", POINT, "c", POINT), system=[{"text": "s"}, HOUR_POINT]),
     "an answer begun for it": asking(user("a"), assistant("Well,")),
     "thinking that comes back": asking(user("a"), assistant(thought(), use()), user(result()), **TOOLS, **THINKING),
-    "adaptive thinking without reasoning": asking(
-        *BROKEN_TOOL_TURN,
-        **TOOLS,
-        additionalModelRequestFields={"thinking": {"type": "adaptive", "display": "omitted"}},
-    ),
     "a scripted tool turn that never thought": asking(
         user("[[tool:Bash {}]]"), assistant(use()), user(result()), **TOOLS, **THINKING
     ),
     "known fields": fields(
-        anthropic_beta=["interleaved-thinking-2025-05-14"], output_config={"effort": "max"}, top_k=5
+        anthropic_beta=["interleaved-thinking-2025-05-14"], anthropic_version="bedrock-2023-05-31", top_k=5
     ),
     "null for absent": asking(user("a"), system=None, inferenceConfig={"temperature": None}),
 }

@@ -51,6 +51,7 @@ class Gateway:
 
 def aws_environment(url: str) -> dict[str, str]:
     return {
+        "AWS_ENDPOINT_URL_BEDROCK": url,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": url,
         "AWS_ACCESS_KEY_ID": "test",
@@ -68,19 +69,19 @@ async def run_gateway(simulator: Simulator, **changes: Any) -> AsyncIterator[Gat
     settings: dict[str, Any] = {"log_level": "ERROR"}
     settings |= {name: value for name, value in changes.items() if name.islower()}
     variables = aws_environment(simulator.url) | {name: value for name, value in changes.items() if name.isupper()}
-    # botocore reads its variables when a client is made, which is in `setup`.
+    # botocore reads its variables when a client is made: in `setup`, and the control plane's at the first unknown name.
     with mock.patch.dict(os.environ, {name: value for name, value in variables.items() if value is not None}):
         for name in [name for name, value in variables.items() if value is None]:
             os.environ.pop(name, None)
         app = build_app(replace(Settings.from_env({}), **settings))
         runner = make_runner(app)
         await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", simulator, runner)
-    finally:
-        await stop(runner, grace_seconds=0)
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", simulator, runner)
+        finally:
+            await stop(runner, grace_seconds=0)
 
 
 @asynccontextmanager

@@ -2,12 +2,13 @@
 
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.protocol.from_converse import STOP_REASONS
+from gateway.protocol.stop_reasons import STOP_REASONS
 from tests.support.anthropic_stream import Reply, read_stream
 from tests.support.converse_streams import Answer, Block, answers
 from tests.support.recordings import Recording, recordings
@@ -33,8 +34,19 @@ def assert_says_the_same(reply: Reply, answer: Answer) -> None:
             case "redacted_thinking":
                 assert block["data"] == original.said
             case _:
-                assert (block["id"], block["name"]) == original.tool
+                assert block["name"] == original.tool[1]
                 assert block["partial_json"] == original.said
+    assert_ids_fit([block["id"] for block in reply.blocks if block["type"] == "tool_use"], expected)
+
+
+def assert_ids_fit(ids: list[str], blocks: list[Block]) -> None:
+    """Bedrock's own where nothing speaks against it: unique, and in Anthropic's pattern."""
+    upstream = [block.tool[0] for block in blocks if block.kind == "tool_use"]
+    assert len(set(ids)) == len(ids)
+    for number, (client_id, original) in enumerate(zip(ids, upstream, strict=True)):
+        assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", client_id)
+        if re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", original) and original not in upstream[:number]:
+            assert client_id == original
 
 
 @given(answers())

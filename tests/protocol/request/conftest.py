@@ -44,13 +44,12 @@ class Outcome:
 
 
 def translate_request(request: dict[str, Any]) -> Outcome:
-    """Unknown fields are dropped by name, as the handler does."""
-    parsed, unknown = parse_count(orjson.dumps(request))
+    """Notes what is present, as the handler does."""
+    parsed, presence = parse_count(orjson.dumps(request))
     resolution = resolve(parsed.model, "us-west-2")
     assert resolution is not None, parsed.model
     disposition = Disposition()
-    for name in unknown:
-        disposition.drop(name)
+    presence.note(disposition)
     translation = to_converse(parsed, resolution.model, disposition)
     body = encode(translation.request)
     return Outcome(

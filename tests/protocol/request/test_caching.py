@@ -57,7 +57,7 @@ def test_a_ttl_the_model_does_not_have_is_left_out(
 def test_a_scope_is_dropped_by_name(translate: Translate) -> None:
     outcome = translate(messages(marked("a", scope="global")))
     assert outcome.turns[0]["content"][1] == POINT
-    assert outcome.dropped == ("messages.content.cache_control.scope",)
+    assert outcome.dropped == ("cache_control.scope",)
 
 
 def test_the_mark_of_blank_text_moves_to_the_block_before(translate: Translate) -> None:
@@ -69,7 +69,7 @@ def test_the_mark_of_blank_text_moves_to_the_block_before(translate: Translate) 
 def test_a_mark_with_nothing_before_it_is_dropped_by_name(translate: Translate) -> None:
     outcome = translate(messages(marked(""), text("a")), system=[marked(" "), text("b")])
     assert kinds(outcome) == ["a"]
-    assert outcome.dropped == ("messages.content.cache_control", "system.cache_control")
+    assert outcome.dropped == ("content.cache_control", "system.cache_control")
 
 
 def test_two_marks_at_one_place_are_one_point(translate: Translate) -> None:
@@ -81,25 +81,25 @@ def test_two_marks_at_one_place_are_one_point(translate: Translate) -> None:
 def test_two_different_marks_at_one_place_are_disclosed(translate: Translate) -> None:
     outcome = translate(messages(marked("a", ttl="1h"), marked("")))
     assert outcome.turns[0]["content"][1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
-    assert outcome.approximated == ("messages.content.cache_control",)
+    assert outcome.approximated == ("content.cache_control",)
 
 
 def test_a_point_never_follows_reasoning(translate: Translate) -> None:
     outcome = translate(messages(text("a"), THINKING, marked(""), text("b"), role="assistant"))
     assert kinds(outcome) == ["a", "cachePoint", "reasoningContent", "b"]
-    assert outcome.approximated == ("messages.content.cache_control",)
+    assert outcome.approximated == ("content.cache_control",)
 
 
 def test_a_point_that_only_has_reasoning_before_it_is_dropped(translate: Translate) -> None:
     outcome = translate(messages(THINKING, marked(""), text("b"), role="assistant"))
     assert kinds(outcome) == ["reasoningContent", "b"]
-    assert outcome.dropped == ("messages.content.cache_control",)
+    assert outcome.dropped == ("content.cache_control",)
 
 
 def test_a_point_never_follows_a_document_that_is_no_pdf(translate: Translate) -> None:
     outcome = translate(messages(text("a"), marked(DOCUMENT), text("b")))
     assert kinds(outcome) == ["a", "cachePoint", "document", "b"]
-    assert outcome.approximated == ("messages.content.cache_control",)
+    assert outcome.approximated == ("content.cache_control",)
 
 
 def test_marks_inside_a_tool_result_follow_it(translate: Translate) -> None:
@@ -127,7 +127,7 @@ def test_beyond_four_the_earliest_of_the_messages_go_first(translate: Translate)
     assert [kinds(outcome, turn) for turn in range(3)] == [["a", "b"], ["c", "cachePoint"], ["d", "cachePoint"]]
     assert outcome.request["system"] == [{"text": "s"}, POINT]
     assert outcome.request["toolConfig"]["tools"][1] == POINT
-    assert outcome.dropped == ("messages.content.cache_control",)
+    assert outcome.dropped == ("content.cache_control",)
 
 
 def test_then_those_of_the_system_and_of_the_tools(translate: Translate) -> None:
@@ -136,7 +136,7 @@ def test_then_those_of_the_system_and_of_the_tools(translate: Translate) -> None
     assert kinds(outcome) == ["a"]
     assert outcome.request["system"] == [{"text": "s"}]
     assert [next(iter(entry)) for entry in outcome.request["toolConfig"]["tools"]].count("cachePoint") == 4
-    assert outcome.dropped == ("messages.content.cache_control", "system.cache_control", "tools.cache_control")
+    assert outcome.dropped == ("content.cache_control", "system.cache_control", "tools.cache_control")
 
 
 def test_automatic_caching_puts_a_point_at_the_end(translate: Translate) -> None:
@@ -172,4 +172,32 @@ def test_automatic_caching_needs_no_slot_where_there_is_a_point_already(translat
 def test_marks_inside_a_documents_content_are_dropped_by_name(translate: Translate) -> None:
     source = {"type": "content", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}
     outcome = translate(messages({"type": "document", "source": source}, text("b")))
-    assert outcome.dropped == ("messages.content.source.cache_control",)
+    assert outcome.dropped == ("content.cache_control",)
+
+
+def test_automatic_caching_steps_back_before_a_document_that_is_no_pdf(translate: Translate) -> None:
+    outcome = translate(messages(text("a"), DOCUMENT), cache_control={"type": "ephemeral"})
+    assert kinds(outcome) == ["a", "cachePoint", "document"]
+    assert outcome.approximated == ("cache_control",)
+
+
+def test_automatic_caching_with_nothing_to_cache_is_dropped_by_name(translate: Translate) -> None:
+    conversation = [*messages(text("a")), *messages(THINKING, role="assistant")]
+    outcome = translate(conversation, cache_control={"type": "ephemeral"})
+    assert kinds(outcome, 1) == ["reasoningContent"]
+    assert outcome.dropped == ("cache_control",)
+
+
+def test_points_keep_their_own_ttl_in_every_part_of_a_request(translate: Translate) -> None:
+    outcome = translate(
+        [*messages(marked("a", ttl="1h")), *messages(marked("b"), role="assistant"), *messages(text("c"))],
+        system=[marked("s", ttl="1h")],
+        tools=[marked({"name": "t", "input_schema": {"type": "object"}}, ttl="1h")],
+        model="claude-opus-5-5",
+    )
+    hour = {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert outcome.request["toolConfig"]["tools"][1] == hour
+    assert outcome.request["system"][1] == hour
+    assert outcome.turns[0]["content"][1] == hour
+    assert outcome.turns[1]["content"][1] == POINT
+    assert (outcome.dropped, outcome.approximated) == ((), ())

@@ -62,7 +62,7 @@ def test_the_estimate_is_of_the_right_size(replay: Callable[[str], Any], name: s
         ("auto_mode_classifier", {"metadata"}, set()),
         ("compact", {"metadata", "context_management", "thinking.display"}, set()),
         ("count_tokens_tools", set(), set()),
-        ("interactive_title", {"metadata", "output_config.format"}, set()),
+        ("interactive_title", {"metadata"}, {"output_config.format"}),
         (
             "opus55_deferred_tools",
             {"metadata", "context_management", "messages.output_config"},
@@ -70,7 +70,7 @@ def test_the_estimate_is_of_the_right_size(replay: Callable[[str], Any], name: s
         ),
         (
             "opus55_first",
-            {"metadata", "context_management", "messages.output_config", "thinking.display"},
+            {"metadata", "context_management", "messages.output_config"},
             {"messages.role.system"},
         ),
         ("sonnet45_thinking_history", {"metadata", "context_management", "thinking.display"}, set()),

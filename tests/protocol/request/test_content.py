@@ -59,7 +59,7 @@ def test_unsigned_thinking_is_dropped_by_name(translate: Translate, extra: dict[
     content = [{"type": "thinking", "thinking": "hm", **extra}, text("a")]
     outcome = translate([{"role": "assistant", "content": content}])
     assert outcome.turns == [{"role": "assistant", "content": [{"text": "a"}]}]
-    assert outcome.dropped == ("messages.content.thinking",)
+    assert outcome.dropped == ("content.thinking",)
 
 
 def test_redacted_thinking_is_base64_of_its_own_base64(translate_content: Translate) -> None:
@@ -91,7 +91,7 @@ def test_a_tool_call_without_input_has_an_empty_one(translate: Translate, extra:
 def test_an_input_that_is_no_object_is_disclosed(translate: Translate) -> None:
     outcome = translate([{"role": "assistant", "content": [{**CALL, "input": "ls"}]}])
     assert outcome.turns[0]["content"][0]["toolUse"]["input"] == {}
-    assert "messages.content.input" in outcome.approximated
+    assert "content.tool_use.input" in outcome.approximated
 
 
 @pytest.mark.parametrize("tool_use_id", ["", "a b", "ä", "x" * 65, "functions/get:0"])
@@ -167,3 +167,25 @@ def test_a_tool_reference_becomes_a_text(translate: Translate) -> None:
 def test_tools_are_not_added_by_users(translate_content: Translate, kind: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^messages\.0\.content\.1: .*role 'system'"):
         translate_content(text("a"), {"type": kind, "tool": {"type": "tool_reference", "name": "a"}})
+
+
+@pytest.mark.parametrize("caller", [{"type": "direct"}, {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}])
+def test_who_made_a_call_is_dropped_by_name(translate: Translate, caller: dict[str, str]) -> None:
+    outcome = translate(
+        [{"role": "assistant", "content": [{**CALL, "caller": caller}]}, {"role": "user", "content": "a"}]
+    )
+    assert outcome.turns[0]["content"][0]["toolUse"]["name"] == "Bash"
+    assert outcome.dropped == ("content.tool_use.caller",)
+
+
+def test_toolsets_are_dropped_by_name(translate: Translate) -> None:
+    call = {**CALL, "toolset_name": "browser"}
+    given = result("x", toolset_name="browser")
+    outcome = translate([{"role": "assistant", "content": [call]}, {"role": "user", "content": [given]}])
+    assert outcome.dropped == ("content.tool_use.toolset_name", "content.tool_result.toolset_name")
+
+
+def test_unknown_fields_of_a_block_are_dropped_by_name(translate: Translate) -> None:
+    outcome = translate([{"role": "user", "content": [text("a", mood="green")]}])
+    assert outcome.turns == [{"role": "user", "content": [{"text": "a"}]}]
+    assert outcome.dropped == ("content.text.mood",)

@@ -10,6 +10,7 @@ import pytest
 from gateway.protocol.errors import InvalidRequest
 
 Translate = Callable[..., Any]
+CITED: dict[str, Any] = {"citations": {"enabled": True}}
 MARK = {"cache_control": {"type": "ephemeral"}}
 PDF = b64encode(b"%PDF-1.4 hello").decode()
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
@@ -49,7 +50,7 @@ def test_a_pdf(translate_content: Translate) -> None:
 
 
 def test_a_pdf_without_citations_is_read_by_its_text_alone(translate: Translate) -> None:
-    assert translate([{"role": "user", "content": [pdf(), BESIDE]}]).approximated == ("messages.content.document",)
+    assert translate([{"role": "user", "content": [pdf(), BESIDE]}]).approximated == ("content.document",)
     cited = translate([{"role": "user", "content": [pdf(citations={"enabled": True}), BESIDE]}])
     assert cited.approximated == ()
     assert cited.turns[0]["content"][0]["document"]["citations"] == {"enabled": True}
@@ -66,9 +67,68 @@ def test_plain_text(translate_content: Translate) -> None:
     [("a", ["a"]), ([{"type": "text", "text": "a"}, {"type": "text", "text": " "}, BESIDE], ["a", "Read this."])],
 )
 def test_content_of_the_callers_own(translate_content: Translate, content: Any, texts: list[str]) -> None:
-    block = {"type": "document", "source": {"type": "content", "content": content}}
+    block = {"type": "document", "source": {"type": "content", "content": content}, **CITED}
     document = translate_content(block, BESIDE)[0]["document"]
     assert document["source"] == {"content": [{"text": text} for text in texts]}
+
+
+def test_content_of_the_callers_own_is_one_text_without_citations(translate: Translate) -> None:
+    block = {"type": "document", "source": {"type": "content", "content": [BESIDE, BESIDE]}}
+    outcome = translate([{"role": "user", "content": [block, BESIDE]}])
+    document = outcome.turns[0]["content"][0]["document"]
+    assert document["source"] == {"bytes": b64encode(b"Read this.\nRead this.").decode()}
+    assert outcome.approximated == ("content.document.source.content",)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "text", "media_type": "text/plain", "data": "hell\u00f6"},
+        {"type": "base64", "media_type": "text/plain", "data": b64encode("hell\u00f6".encode()).decode()},
+    ],
+)
+def test_text_that_is_cited_is_not_sent_as_bytes(translate_content: Translate, source: dict[str, Any]) -> None:
+    document = translate_content({"type": "document", "source": source, **CITED}, BESIDE)[0]["document"]
+    assert document["source"] == {"text": "hell\u00f6"}
+    assert document["citations"] == {"enabled": True}
+
+
+def test_text_that_is_cited_must_be_utf_8(translate_content: Translate) -> None:
+    source = {"type": "base64", "media_type": "text/plain", "data": b64encode(b"\xff").decode()}
+    with pytest.raises(InvalidRequest, match=r"^messages\.0\.content\.0\.source\.data: not text in UTF-8"):
+        translate_content({"type": "document", "source": source, **CITED}, BESIDE)
+
+
+def test_text_of_another_format_is_cited_as_plain_text(translate: Translate) -> None:
+    source = {"type": "base64", "media_type": "text/csv", "data": "YSxi"}
+    outcome = translate([{"role": "user", "content": [{"type": "document", "source": source, **CITED}, BESIDE]}])
+    document = outcome.turns[0]["content"][0]["document"]
+    assert (document["format"], document["source"]) == ("txt", {"text": "a,b"})
+    assert document["citations"] == {"enabled": True}
+    assert outcome.approximated == ("content.document.citations",)
+
+
+def test_citations_of_office_files_are_dropped_by_name(translate: Translate) -> None:
+    source = {"type": "base64", "media_type": "application/msword", "data": "0M8R4A=="}
+    outcome = translate([{"role": "user", "content": [{"type": "document", "source": source, **CITED}, BESIDE]}])
+    assert "citations" not in outcome.turns[0]["content"][0]["document"]
+    assert outcome.dropped == ("content.document.citations",)
+
+
+def test_a_text_in_a_tool_result_that_should_be_cited_is_no_document(translate: Translate) -> None:
+    result = {"type": "tool_result", "tool_use_id": "a", "content": [plain(**CITED)]}
+    outcome = translate([{"role": "user", "content": [result]}])
+    content = outcome.turns[0]["content"][0]["toolResult"]["content"]
+    assert content == [{"text": "<document>\nhello\n</document>"}]
+    assert outcome.dropped == ("content.document.citations",)
+    assert outcome.approximated == ("content.document",)
+
+
+def test_a_pdf_in_a_tool_result_is_not_cited(translate: Translate) -> None:
+    result = {"type": "tool_result", "tool_use_id": "a", "content": [pdf(**CITED)]}
+    outcome = translate([{"role": "user", "content": [result]}])
+    assert "citations" not in outcome.turns[0]["content"][0]["toolResult"]["content"][0]["document"]
+    assert outcome.dropped == ("content.document.citations",)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +162,7 @@ def test_a_title_becomes_a_legal_name(translate_content: Translate, title: str, 
 
 def test_a_changed_title_is_disclosed(translate: Translate) -> None:
     changed = translate([{"role": "user", "content": [plain(title="a_b"), BESIDE]}])
-    assert changed.approximated == ("messages.content.title",)
+    assert changed.approximated == ("content.document.title",)
     kept = translate([{"role": "user", "content": [plain(title="a b"), BESIDE]}])
     assert kept.approximated == ()
 
@@ -139,7 +199,19 @@ def test_a_document_without_text_beside_it_gets_one(translate: Translate) -> Non
     outcome = translate([{"role": "user", "content": [plain(), pdf(**MARK)]}])
     kinds = [next(iter(block)) for block in outcome.turns[0]["content"]]
     assert kinds == ["document", "document", "text", "cachePoint"]
-    assert "messages.content.document" in outcome.approximated
+    assert "content.document" in outcome.approximated
+
+
+def test_a_document_needs_no_text_where_its_turn_has_one_already(translate: Translate) -> None:
+    outcome = translate([{"role": "user", "content": [BESIDE]}, {"role": "user", "content": [plain()]}])
+    assert [next(iter(block)) for block in outcome.turns[0]["content"]] == ["text", "document"]
+    assert outcome.approximated == ()
+
+
+def test_the_text_beside_a_document_stays_when_a_later_message_brings_one(translate: Translate) -> None:
+    alone = translate([{"role": "user", "content": [plain()]}]).turns[0]["content"]
+    followed = translate([{"role": "user", "content": [plain()]}, {"role": "user", "content": [BESIDE]}])
+    assert followed.turns[0]["content"] == [*alone, {"text": "Read this."}]
 
 
 def test_a_document_inside_a_tool_result_needs_no_text(translate: Translate) -> None:
@@ -150,8 +222,8 @@ def test_a_document_inside_a_tool_result_needs_no_text(translate: Translate) -> 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"type": "url", "url": "https://example.org/a.pdf"}, r"source\.type: 'url' sources"),
-        ({"type": "file", "file_id": "f"}, r"source\.type: 'file' sources"),
+        ({"type": "url", "url": "https://example.org/a.pdf"}, r"source: Documents by URL are not fetched"),
+        ({"type": "file", "file_id": "f"}, r"source: 'file' sources need"),
         ({"type": "base64", "media_type": "video/mp4", "data": "YQ=="}, r"source\.media_type: documents of type"),
         ({"type": "base64", "media_type": "application/pdf", "data": "%"}, r"source\.data: not valid base64"),
         ({"type": "base64", "media_type": "application/pdf", "data": ""}, r"source\.data: empty"),
@@ -201,8 +273,8 @@ def test_bad_base64_is_refused_with_its_path(translate_content: Translate, data:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"type": "url", "url": "https://example.org/a.png"}, r"source\.type: 'url'"),
-        ({"type": "file", "file_id": "f"}, r"source\.type: 'file'"),
+        ({"type": "url", "url": "https://example.org/a.png"}, r"source: Images by URL are not fetched"),
+        ({"type": "file", "file_id": "f"}, r"source: 'file' sources need"),
         ({"type": "base64", "media_type": "image/tiff", "data": "YWJj"}, r"source\.media_type: images must be"),
     ],
 )
@@ -216,3 +288,13 @@ def test_an_image_that_cannot_be_sent_is_refused(
 def test_a_bad_image_inside_a_tool_result_is_found(translate_content: Translate) -> None:
     with pytest.raises(InvalidRequest, match=r"^messages\.0\.content\.0\.content\.1\.source\.data: not valid base64"):
         translate_content({"type": "tool_result", "tool_use_id": "a", "content": [BESIDE, image("%")]})
+
+
+@pytest.mark.parametrize("oversized_image", ["downsize", "error"])
+def test_what_to_do_with_large_images_is_dropped_by_name(translate: Translate, oversized_image: str) -> None:
+    block = image(PNG, transformations={"oversized_image": oversized_image})
+    assert translate([{"role": "user", "content": [block]}]).dropped == ("content.image.transformations",)
+
+
+def test_many_images_all_arrive(translate_content: Translate) -> None:
+    assert len(translate_content(*[image(PNG)] * 30)) == 30

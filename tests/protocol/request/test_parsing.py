@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.protocol.blocks import TextBlock
 from gateway.protocol.errors import InvalidRequest
-from gateway.protocol.messages import CustomTool, TextBlock
+from gateway.protocol.messages import CustomTool
 from gateway.protocol.parsing import parse, parse_count
 
 HELLO: dict[str, Any] = {"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": "Hi"}]}
@@ -27,20 +28,20 @@ def refusal(body: bytes) -> str:
 
 
 def test_a_small_request_is_read() -> None:
-    parsed, unknown = parse(request(system="Be kind."))
+    parsed, presence = parse(request(system="Be kind."))
     assert parsed.model == "m"
     assert parsed.max_tokens == 10
     assert parsed.system == "Be kind."
     assert parsed.messages[0].content == "Hi"
-    assert unknown == ()
+    assert presence.unknown == {}
 
 
 def test_null_means_absent() -> None:
     fields = dict.fromkeys(["system", "tools", "tool_choice", "thinking", "temperature", "stop_sequences", "metadata"])
-    parsed, unknown = parse(content({"type": "text", "text": "a", "cache_control": None, "citations": None}, **fields))
+    parsed, presence = parse(content({"type": "text", "text": "a", "cache_control": None, "citations": None}, **fields))
     assert parsed.tools is None
     assert parsed.messages[0].content == (TextBlock("a"),)
-    assert unknown == ()
+    assert presence.unknown == {}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +96,8 @@ def test_the_body_must_be_an_object(body: bytes) -> None:
             "messages.0.content.0.cache_control.ttl: Invalid enum value '2h'",
         ),
         (
-            content({"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}}),
-            "messages.0.content.0.type: 'server_tool_use' is not supported by this gateway",
+            content({"type": "container_upload", "file_id": "a"}),
+            "messages.0.content.0.type: 'container_upload': Bedrock has no containers",
         ),
         (content({"type": "tool_reference", "tool_name": "a"}), "messages.0.content.0.type: 'tool_reference' is not"),
     ],
@@ -123,14 +124,14 @@ def test_a_refusal_does_not_repeat_a_long_word() -> None:
 def test_a_server_tool_is_refused_by_name_and_type() -> None:
     message = refusal(request(tools=[{"type": "web_search_20250305", "name": "web_search"}]))
     assert message.startswith("tools.0.type: the tool 'web_search' is of type 'web_search_20250305'")
-    assert "Amazon Bedrock does not have" in message
+    assert "Amazon Bedrock has no such tool" in message
 
 
 @pytest.mark.parametrize("extra", [{}, {"type": None}, {"type": "custom"}])
 def test_a_custom_tool_needs_no_type(extra: dict[str, Any]) -> None:
-    parsed, unknown = parse(request(tools=[{"name": "a", "input_schema": {"type": "object"}, **extra}]))
+    parsed, presence = parse(request(tools=[{"name": "a", "input_schema": {"type": "object"}, **extra}]))
     assert parsed.tools == (CustomTool("a", {"type": "object"}),)
-    assert unknown == ()
+    assert presence.unknown == {}
 
 
 def test_counting_needs_no_max_tokens() -> None:
@@ -145,11 +146,11 @@ def test_unknown_fields_are_named_at_every_level() -> None:
         metadata={"user_id": "u"},
         system=[{"type": "text", "text": "a", "s": 1}],
         tools=[{"name": "a", "input_schema": {"unknown": 1}, "input_examples": []}],
-        output_config={"effort": "low", "format": {}},
+        output_config={"effort": "low", "z": {"a": 1}},
         messages=[
             {
                 "role": "user",
-                "output_config": {},
+                "output_config": {"effort": "low"},
                 "content": [
                     {"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "scope": "global"}},
                     {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "", "x": 1}},
@@ -159,20 +160,18 @@ def test_unknown_fields_are_named_at_every_level() -> None:
             }
         ],
     )
-    _, unknown = parse(body)
-    assert sorted(unknown) == [
-        "messages.content.cache_control.scope",
-        "messages.content.caller",
-        "messages.content.content.y",
-        "messages.content.source.x",
-        "messages.output_config",
-        "metadata",
-        "output_config.format",
-        "system.s",
-        "tools.input_examples",
-    ]
+    _, presence = parse(body)
+    assert presence.unknown == {
+        "output_config.z": "output_config.z",
+        "content.text.s": "system.0.s",
+        "content.image.source.base64.x": "messages.0.content.1.source.x",
+        "content.text.y": "messages.0.content.3.content.0.y",
+    }
+    known = {"metadata", "messages.output_config", "cache_control.scope"}
+    assert known <= presence.known.keys()
+    assert presence.known["cache_control.scope"] == "messages.0.content.0.cache_control.scope"
 
 
 def test_a_flood_of_unknown_fields_is_bounded() -> None:
-    _, unknown = parse(request(**{f"field_{number}": 1 for number in range(1000)}))
-    assert len(unknown) == 64
+    _, presence = parse(request(**{f"field_{number}": 1 for number in range(1000)}))
+    assert len(presence.unknown) == 64

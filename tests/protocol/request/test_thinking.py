@@ -27,8 +27,8 @@ ENABLED = {"type": "enabled", "budget_tokens": 2000}
         (ALWAYS, {"type": "adaptive"}, {"type": "adaptive"}, (), ()),
         (OLD, {"type": "disabled"}, {"type": "disabled"}, (), ()),
         (ADAPTIVE, {"type": "disabled"}, {"type": "disabled"}, (), ()),
-        (ALWAYS, {"type": "disabled"}, None, (), ("thinking",)),
-        (BETWEEN, {"type": "disabled"}, None, (), ("thinking",)),
+        (ALWAYS, {"type": "disabled"}, None, (), ("thinking.disabled",)),
+        (BETWEEN, {"type": "disabled"}, None, (), ("thinking.disabled",)),
         (BETWEEN, {"type": "between_tools"}, {"type": "between_tools"}, (), ()),
         (ALWAYS, {"type": "between_tools"}, {"type": "adaptive"}, (), ("thinking",)),
         (OLD, {"type": "between_tools"}, {"type": "enabled", "budget_tokens": 4000}, (), ("thinking",)),
@@ -55,7 +55,7 @@ def test_a_known_display_is_kept_inside_adaptive(translate: Translate, display: 
 @pytest.mark.parametrize(
     ("model", "thinking"),
     [
-        (ALWAYS, {"type": "adaptive", "display": "updates"}),
+        (ALWAYS, {"type": "adaptive", "display": "sideways"}),
         (BOTH, {**ENABLED, "display": "omitted"}),
         (BETWEEN, {"type": "between_tools", "display": "omitted"}),
         (OLD, {"type": "disabled", "display": "omitted"}),
@@ -72,7 +72,7 @@ def test_a_budget_stays_below_max_tokens(translate: Translate, budget_tokens: in
     thinking = {"type": "enabled", "budget_tokens": budget_tokens}
     outcome = translate(model=OLD, thinking=thinking, max_tokens=32_000)
     assert outcome.claude_fields["thinking"]["budget_tokens"] == sent
-    assert outcome.approximated == (() if sent == budget_tokens else ("thinking.budget_tokens",))
+    assert outcome.approximated == (() if sent == budget_tokens else ("thinking.enabled.budget_tokens",))
 
 
 def test_a_budget_follows_a_clamped_max_tokens(translate: Translate) -> None:
@@ -80,7 +80,7 @@ def test_a_budget_follows_a_clamped_max_tokens(translate: Translate) -> None:
     outcome = translate(model=OLD, thinking=thinking, max_tokens=128_000)
     assert outcome.request["inferenceConfig"]["maxTokens"] == 64_000
     assert outcome.claude_fields["thinking"]["budget_tokens"] == 63_999
-    assert outcome.approximated == ("max_tokens", "thinking.budget_tokens")
+    assert outcome.approximated == ("max_tokens", "thinking.enabled.budget_tokens")
 
 
 def test_bedrock_itself_refuses_a_budget_that_no_limit_leaves_room_for(translate: Translate) -> None:
@@ -117,8 +117,8 @@ def test_effort_is_clamped_to_the_models_levels(translate: Translate, model: str
     assert outcome.approximated == (() if sent == effort else ("output_config.effort",))
 
 
-@pytest.mark.parametrize("model", [OLD, "claude-haiku-4-5", "claude-opus-4-5"])
-def test_effort_is_dropped_where_the_model_has_none_or_needs_a_beta(translate: Translate, model: str) -> None:
+@pytest.mark.parametrize("model", [OLD, "claude-haiku-4-5", "claude-opus-4-1"])
+def test_effort_is_dropped_where_the_model_has_none(translate: Translate, model: str) -> None:
     outcome = translate(model=model, output_config={"effort": "low"})
     assert outcome.claude_fields == {}
     assert outcome.dropped == ("output_config.effort",)
@@ -166,3 +166,114 @@ def test_thinking_otherwise_stays(
     outcome = translate(model=model, max_tokens=8000, thinking=thinking, messages=messages, tools=BASH)
     assert outcome.claude_fields["thinking"] == thinking
     assert outcome.dropped == ()
+
+
+def test_opus_4_5_takes_effort_with_the_beta_for_it(translate: Translate) -> None:
+    outcome = translate(model="claude-opus-4-5", output_config={"effort": "max"})
+    assert outcome.claude_fields == {"output_config": {"effort": "high"}, "anthropic_beta": ["effort-2025-11-24"]}
+    assert outcome.approximated == ("output_config.effort",)
+
+
+def test_between_tools_takes_effort_up_to_high(translate: Translate) -> None:
+    fields = {"thinking": {"type": "between_tools"}, "output_config": {"effort": "max"}}
+    outcome = translate(model=BETWEEN, **fields)
+    assert outcome.claude_fields == {"thinking": {"type": "between_tools"}, "output_config": {"effort": "high"}}
+
+
+def test_updates_go_with_the_beta_for_them(translate: Translate) -> None:
+    thinking = {"type": "adaptive", "display": "updates"}
+    outcome = translate(model=ALWAYS, thinking=thinking)
+    assert outcome.claude_fields == {"thinking": thinking, "anthropic_beta": ["thinking-display-updates-2026-08-18"]}
+    assert (outcome.dropped, outcome.approximated) == ((), ())
+
+
+def test_updates_become_a_summary_where_the_model_has_none(translate: Translate) -> None:
+    outcome = translate(model=ADAPTIVE, thinking={"type": "adaptive", "display": "updates"})
+    assert outcome.claude_fields == {"thinking": {"type": "adaptive", "display": "summarized"}}
+    assert outcome.approximated == ("thinking.display",)
+
+
+BINDING = {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+
+
+def test_block_binding_goes_with_the_beta_for_it(translate: Translate) -> None:
+    outcome = translate(model=ALWAYS, thinking={"type": "adaptive", **BINDING})
+    assert outcome.claude_fields["thinking"] == {"type": "adaptive", **BINDING}
+    assert outcome.claude_fields["anthropic_beta"] == ["thinking-binding-controls-2026-08-01"]
+    assert outcome.dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking"), [(ADAPTIVE, {"type": "adaptive", **BINDING}), (OLD, {**ENABLED, **BINDING})]
+)
+def test_block_binding_is_dropped_by_name_elsewhere(translate: Translate, model: str, thinking: dict[str, Any]) -> None:
+    outcome = translate(model=model, thinking=thinking, max_tokens=8000)
+    assert "block_binding" not in outcome.claude_fields["thinking"]
+    assert "anthropic_beta" not in outcome.claude_fields
+    assert outcome.dropped == ("thinking.block_binding",)
+
+
+@pytest.mark.parametrize("binding", [{}, {"prefix_mismatch_behavior": None}])
+def test_a_block_binding_that_says_nothing_is_not_worth_a_word(translate: Translate, binding: dict[str, Any]) -> None:
+    outcome = translate(model=ADAPTIVE, thinking={"type": "adaptive", "block_binding": binding})
+    assert outcome.claude_fields["thinking"] == {"type": "adaptive"}
+    assert outcome.dropped == ()
+
+
+NOVA, OPEN, GPT, NONE = "nova-2-lite", "gpt-oss-120b", "gpt-5.6-sol", "kimi-k2.5"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "sent", "approximated"),
+    [
+        (OPEN, {"thinking": {**ENABLED, "budget_tokens": 4000}}, {"reasoning_effort": "low"}, ("thinking",)),
+        (OPEN, {"thinking": {**ENABLED, "budget_tokens": 10_000}}, {"reasoning_effort": "medium"}, ("thinking",)),
+        (OPEN, {"thinking": {**ENABLED, "budget_tokens": 31_999}}, {"reasoning_effort": "high"}, ("thinking",)),
+        (OPEN, {"thinking": {"type": "adaptive"}}, {"reasoning_effort": "medium"}, ("thinking",)),
+        (OPEN, {"thinking": {"type": "between_tools"}}, {"reasoning_effort": "low"}, ("thinking",)),
+        (OPEN, {"thinking": {"type": "disabled"}}, {}, ("thinking.disabled",)),
+        (OPEN, {"output_config": {"effort": "low"}}, {"reasoning_effort": "low"}, ("output_config.effort",)),
+        (OPEN, {"output_config": {"effort": "max"}}, {"reasoning_effort": "high"}, ("output_config.effort",)),
+        (GPT, {"output_config": {"effort": "max"}}, {"reasoning": {"effort": "max"}}, ("output_config.effort",)),
+        (GPT, {"thinking": {"type": "adaptive"}}, {"reasoning": {"effort": "medium"}}, ("thinking",)),
+        (NOVA, {"thinking": {"type": "disabled"}}, {"reasoningConfig": {"type": "disabled"}}, ()),
+        (
+            NOVA,
+            {"thinking": {"type": "adaptive"}},
+            {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "medium"}},
+            ("thinking",),
+        ),
+        (
+            NOVA,
+            {"output_config": {"effort": "high"}},
+            {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "medium"}},
+            ("output_config.effort",),
+        ),
+        (NONE, {"thinking": {"type": "disabled"}}, {}, ()),
+    ],
+)
+def test_models_that_are_no_claude_have_one_level(
+    translate: Translate, model: str, fields: dict[str, Any], sent: dict[str, Any], approximated: tuple[str, ...]
+) -> None:
+    outcome = translate(model=model, max_tokens=8000, **fields)
+    assert outcome.claude_fields == sent
+    assert (outcome.dropped, outcome.approximated) == ((), approximated)
+
+
+def test_effort_outranks_thinking_where_there_is_one_field_for_both(translate: Translate) -> None:
+    outcome = translate(model=OPEN, thinking={"type": "adaptive"}, output_config={"effort": "low"})
+    assert outcome.claude_fields == {"reasoning_effort": "low"}
+    assert outcome.approximated == ("thinking", "output_config.effort")
+
+
+@pytest.mark.parametrize("model", [NOVA, OPEN, NONE])
+def test_how_thinking_is_shown_and_bound_is_dropped_by_name_elsewhere(translate: Translate, model: str) -> None:
+    thinking = {"type": "adaptive", "display": "omitted", **BINDING}
+    outcome = translate(model=model, thinking=thinking)
+    assert {"thinking.display", "thinking.block_binding"} <= set(outcome.dropped)
+
+
+def test_thinking_and_effort_are_dropped_by_name_where_there_is_no_field(translate: Translate) -> None:
+    outcome = translate(model=NONE, thinking={"type": "adaptive"}, output_config={"effort": "low"})
+    assert outcome.claude_fields == {}
+    assert outcome.dropped == ("output_config.effort", "thinking")

@@ -90,7 +90,7 @@ def test_two_names_that_would_become_one_are_refused(translate: Translate) -> No
 def test_deferred_tools_are_held_back_and_disclosed(translate: Translate) -> None:
     outcome = translate(tools=[tool("a"), tool("b", defer_loading=True), tool("c", defer_loading=False)])
     assert offered(outcome) == ["a", "c"]
-    assert outcome.approximated == ("tools.defer_loading",)
+    assert outcome.approximated == ("tools.custom.defer_loading",)
 
 
 def test_a_loaded_tool_is_offered(translate: Translate) -> None:
@@ -98,6 +98,20 @@ def test_a_loaded_tool_is_offered(translate: Translate) -> None:
     outcome = translate(loaded("b", "c"), tools=tools)
     assert offered(outcome) == ["a", "b", "c"]
     assert outcome.approximated == ()
+
+
+def test_a_tool_that_anthropics_own_search_has_found_is_offered(translate: Translate) -> None:
+    found = {
+        "type": "tool_search_tool_search_result",
+        "tool_references": [{"type": "tool_reference", "tool_name": "b"}],
+    }
+    search = {"type": "tool_search_tool_result", "tool_use_id": "srvtoolu_1", "content": found}
+    messages = [{"role": "user", "content": "go"}, {"role": "assistant", "content": [search]}]
+    outcome = translate(
+        [*messages, {"role": "user", "content": "on"}], tools=[tool("a"), tool("b", defer_loading=True)]
+    )
+    assert offered(outcome) == ["a", "b"]
+    assert "tools.custom.defer_loading" not in outcome.approximated
 
 
 def test_a_deferred_tool_that_was_used_is_offered(translate: Translate) -> None:
@@ -151,7 +165,7 @@ def test_choosing_none_without_tool_history_offers_no_tools(translate: Translate
     outcome = translate(tools=[tool(**MARK)], tool_choice={"type": "none"})
     assert "toolConfig" not in outcome.request
     assert outcome.claude_fields == {}
-    assert outcome.approximated == ("tool_choice",)
+    assert outcome.approximated == ("tool_choice.none",)
     assert outcome.dropped == ("tools.cache_control",)
 
 
@@ -198,4 +212,85 @@ def test_strict_is_kept_where_the_model_has_it(translate: Translate) -> None:
 def test_strict_is_dropped_by_name_elsewhere(translate: Translate) -> None:
     outcome = translate(tools=[tool(strict=True)], model="claude-opus-5-5")
     assert "strict" not in outcome.request["toolConfig"]["tools"][0]["toolSpec"]
-    assert outcome.dropped == ("tools.strict",)
+    assert outcome.dropped == ("tools.custom.strict",)
+
+
+@pytest.mark.parametrize("schema", [{}, {"properties": {"a": {}}}, {"type": "custom", "properties": {}}])
+def test_a_schema_without_the_only_type_it_can_have_gets_it(translate: Translate, schema: dict[str, Any]) -> None:
+    outcome = translate(tools=[{"name": "a", "input_schema": schema}])
+    [entry] = outcome.request["toolConfig"]["tools"]
+    assert entry["toolSpec"]["inputSchema"]["json"] == {**schema, "type": "object"}
+    assert outcome.approximated == ("tools.custom.input_schema",)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array"},
+        {"type": ["object", "null"]},
+        {"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {"type": "object", "properties": {"type": {"type": "custom"}}},
+    ],
+)
+def test_any_other_schema_is_left_to_bedrock(translate: Translate, schema: dict[str, Any]) -> None:
+    outcome = translate(tools=[{"name": "a", "input_schema": schema}])
+    assert outcome.request["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"] == schema
+    assert outcome.approximated == ()
+
+
+def test_examples_are_dropped_by_name(translate: Translate) -> None:
+    assert translate(tools=[tool(input_examples=[{"camelCase": "a"}])]).dropped == ("tools.custom.input_examples",)
+
+
+@pytest.mark.parametrize(
+    ("callers", "dropped"),
+    [
+        (["direct"], ()),
+        (["direct", "code_execution_20260120"], ("tools.custom.allowed_callers",)),
+        (["code_execution_20250825"], ("tools.custom.allowed_callers",)),
+    ],
+)
+def test_callers_that_bedrock_does_not_have_are_dropped_by_name(
+    translate: Translate, callers: list[str], dropped: tuple[str, ...]
+) -> None:
+    assert translate(tools=[tool(allowed_callers=callers)]).dropped == dropped
+
+
+def test_eager_streaming_asks_for_the_beta_that_does_it(translate: Translate) -> None:
+    outcome = translate(tools=[tool(eager_input_streaming=True)])
+    assert outcome.claude_fields == {"anthropic_beta": ["fine-grained-tool-streaming-2025-05-14"]}
+    assert outcome.dropped == ()
+
+
+@pytest.mark.parametrize("model", ["kimi-k2.5", "us.anthropic.claude-3-haiku-20240307-v1:0"])
+def test_eager_streaming_is_dropped_by_name_where_the_beta_is_not_taken(translate: Translate, model: str) -> None:
+    outcome = translate(tools=[tool(eager_input_streaming=True)], model=model)
+    assert outcome.claude_fields == {}
+    assert outcome.dropped == ("tools.custom.eager_input_streaming",)
+
+
+def test_lazy_streaming_asks_for_nothing(translate: Translate) -> None:
+    assert translate(tools=[tool(eager_input_streaming=False)]).claude_fields == {}
+
+
+def test_a_model_without_tools_is_refused_by_name(translate: Translate) -> None:
+    with pytest.raises(InvalidRequest, match=r"^tools: the model has no tool use on Bedrock"):
+        translate(tools=[tool()], model="deepseek-r1")
+    with pytest.raises(InvalidRequest, match=r"^tools: the model has no tool use on Bedrock"):
+        translate(HISTORY, model="deepseek-r1")
+
+
+def test_a_model_without_tools_answers_what_has_none(translate: Translate) -> None:
+    assert "toolConfig" not in translate(tools=[tool()], tool_choice={"type": "none"}, model="deepseek-r1").request
+
+
+def test_a_model_that_cannot_stream_tools_is_refused_by_name(translate: Translate) -> None:
+    with pytest.raises(InvalidRequest, match=r"^tools: the model has no tool use in streams on Bedrock"):
+        translate(tools=[tool()], model="llama3.3-70b")
+
+
+def test_history_alone_on_a_model_without_none_says_that_tools_may_be_called(translate: Translate) -> None:
+    outcome = translate(HISTORY, model="kimi-k2.5")
+    assert offered(outcome) == ["Bash"]
+    assert outcome.claude_fields == {}
+    assert outcome.approximated == ("tools", "tool_choice.none")

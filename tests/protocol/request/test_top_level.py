@@ -16,7 +16,12 @@ BILLING = "x-anthropic-billing-header: cc_version=2.1.330.abc; cc_entrypoint=sdk
 
 
 def test_the_model_is_not_in_the_body(translate: Translate) -> None:
-    assert list(translate(system="s").request) == ["messages", "system", "inferenceConfig"]
+    assert list(translate(system="s").request) == [
+        "messages",
+        "system",
+        "inferenceConfig",
+        "additionalModelResponseFieldPaths",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,18 +60,31 @@ def test_other_sampling_is_passed_on_so_that_bedrock_can_refuse_it(translate: Tr
     assert outcome.dropped == ()
 
 
-def test_stop_sequences_ask_for_the_one_that_was_hit(translate: Translate) -> None:
+def test_claude_is_always_asked_for_what_converse_leaves_out(translate: Translate) -> None:
+    assert translate().request["additionalModelResponseFieldPaths"] == [
+        "/delta/stop_sequence",
+        "/stop_sequence",
+        "/delta/stop_details",
+        "/stop_details",
+        "/usage/output_tokens_details",
+        "/usage/cache_creation",
+    ]
+
+
+def test_other_models_are_asked_for_nothing(translate: Translate) -> None:
+    assert "additionalModelResponseFieldPaths" not in translate(model="nova-pro").request
+
+
+def test_stop_sequences_are_sent_without_empty_ones(translate: Translate) -> None:
     outcome = translate(stop_sequences=["</block>", "", "END"])
     assert outcome.request["inferenceConfig"]["stopSequences"] == ["</block>", "END"]
-    assert outcome.request["additionalModelResponseFieldPaths"] == ["/stop_sequence", "/delta/stop_sequence"]
     assert outcome.translation.stop_sequences == ("</block>", "END")
 
 
 @pytest.mark.parametrize("stop_sequences", [None, [], [""]])
-def test_no_stop_sequences_ask_for_nothing(translate: Translate, stop_sequences: Any) -> None:
+def test_no_stop_sequences_send_none(translate: Translate, stop_sequences: Any) -> None:
     outcome = translate(stop_sequences=stop_sequences)
     assert outcome.request["inferenceConfig"] == {"maxTokens": 1000}
-    assert "additionalModelResponseFieldPaths" not in outcome.request
 
 
 @pytest.mark.parametrize(
@@ -96,7 +114,11 @@ def test_a_text_that_only_begins_like_the_billing_line_is_the_callers(translate:
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"thread": {"id": "a"}}, "thread: "), ({"mcp_servers": [{"name": "a"}]}, "mcp_servers: ")],
+    [
+        ({"thread": {"id": "a"}}, "thread: "),
+        ({"mcp_servers": [{"name": "a"}]}, "mcp_servers: "),
+        ({"container": "c"}, "container: "),
+    ],
 )
 def test_what_would_be_another_conversation_is_refused(
     translate: Translate, fields: dict[str, Any], message: str
@@ -107,21 +129,41 @@ def test_what_would_be_another_conversation_is_refused(
 
 
 def test_what_says_nothing_is_not_refused(translate: Translate) -> None:
-    assert translate(thread=None, mcp_servers=[]).dropped == ()
+    assert translate(thread=None, mcp_servers=[], context_management={}).dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent", "dropped"),
+    [
+        ({"temperature": 0.5, "top_p": 1}, {"temperature": 0.5}, ("top_p",)),
+        ({"temperature": 1, "top_p": 0.5}, {"topP": 0.5}, ("temperature",)),
+        ({"temperature": 0.5, "top_p": 0.5}, {"temperature": 0.5, "topP": 0.5}, ()),
+    ],
+)
+def test_of_temperature_and_top_p_a_default_one_goes(
+    translate: Translate, fields: dict[str, Any], sent: dict[str, Any], dropped: tuple[str, ...]
+) -> None:
+    outcome = translate(**fields)
+    assert outcome.request["inferenceConfig"] == {"maxTokens": 1000, **sent}
+    assert outcome.dropped == dropped
+
+
+def test_top_k_stands_where_the_model_wants_it(translate: Translate) -> None:
+    assert translate(top_k=5).claude_fields == {"top_k": 5}
+    assert translate(model="nova-pro", top_k=5).claude_fields == {"inferenceConfig": {"topK": 5}}
 
 
 def test_everything_converse_does_not_have_is_named(translate: Translate) -> None:
     fields: dict[str, Any] = {
         "metadata": {"user_id": "u"},
-        "context_management": {"edits": []},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015"}]},
         "service_tier": "auto",
         "speed": "fast",
-        "container": "c",
-        "safeguards": [],
+        "safeguards": [{"type": "a"}],
         "a_field_of_next_year": 1,
     }
-    outcome = translate(output_config={"format": {"type": "json_schema", "schema": {}}}, **fields)
-    assert sorted(outcome.dropped) == sorted([*fields, "output_config.format"])
+    outcome = translate(**fields)
+    assert sorted(outcome.dropped) == sorted(fields)
     assert outcome.claude_fields == {}
 
 

@@ -1,0 +1,74 @@
+"""A name of a model becomes a resolution: the catalog first, and Bedrock's control plane for what it does not know."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from gateway.catalog import (
+    GEOGRAPHIES,
+    NOTHING,
+    Discovered,
+    NotInGeography,
+    Preferences,
+    Resolution,
+    Wanted,
+    choose,
+    read_name,
+    wanted_application,
+    wants_profiles,
+)
+from gateway.protocol.errors import InvalidRequest, NotFound
+from gateway.settings import Settings
+from gateway.upstreams.inference_profiles import InferenceProfiles
+
+# Of the caller's own words that are logged or given back.
+MAX_SHOWN_CHARACTERS: Final = 64
+
+
+def shown(name: str) -> str:
+    """A caller's name for a model, fit to be repeated: short, and of an ARN only what names no account."""
+    return (name.rpartition("/")[2] if name.startswith("arn:") else name)[:MAX_SHOWN_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResolver:
+    region: str
+    preferences: Preferences
+    profiles: InferenceProfiles
+
+    async def resolve(self, name: str, inference_geo: str | None = None) -> Resolution:
+        """`inference_geo`: the geography one request asks for. Raises NotFound, in Anthropic's words.
+
+        Known names cost no call, and no failed call fails a request: it only leaves the name unknown.
+        """
+        if inference_geo is not None and inference_geo not in GEOGRAPHIES:
+            raise InvalidRequest(f"inference_geo: must be one of {', '.join(GEOGRAPHIES)}")
+        try:
+            preferences = self.preferences.narrowed(inference_geo) if inference_geo else self.preferences
+            wanted = read_name(name, preferences.aliases)
+            resolution = choose(wanted, self.region, preferences, await self._discover(wanted))
+        except NotInGeography as refusal:
+            raise NotFound(f"model: {shown(name)}. {refusal}") from refusal
+        if resolution is None:
+            raise NotFound(f"model: {shown(name)}. GET /v1/models lists what there is.")
+        return resolution
+
+    async def _discover(self, wanted: Wanted | None) -> Discovered:
+        if wants_profiles(wanted):
+            return Discovered(profiles=await self.profiles.system())
+        arn = wanted_application(wanted)
+        application = await self.profiles.application(arn) if arn else None
+        return Discovered(applications={arn: application}) if arn and application else NOTHING
+
+
+RESOLVER: Final = web.AppKey("model_resolver", ModelResolver)
+
+
+def model_resolver(settings: Settings, profiles: InferenceProfiles) -> ModelResolver:
+    return ModelResolver(settings.region, Preferences(settings.inference_geos, settings.model_aliases), profiles)
+
+
+async def resolve_model(app: web.Application, name: str, inference_geo: str | None = None) -> Resolution:
+    """The model that answers to a client's name, and its id upstream. Raises NotFound."""
+    return await app[RESOLVER].resolve(name, inference_geo)

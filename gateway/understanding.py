@@ -1,0 +1,79 @@
+"""From a request's bytes to what Bedrock is sent: parse, resolve the model, translate, and say what became of it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, ParamSpec, TypeVar
+
+from aiohttp import web
+
+from gateway.access import Caller
+from gateway.catalog import Resolution
+from gateway.intake import SETTINGS
+from gateway.middleware import LINE
+from gateway.protocol.disposition import Disposition, disclosure
+from gateway.protocol.errors import PermissionDenied
+from gateway.protocol.estimate import Estimate, estimate_input
+from gateway.protocol.messages import MessagesRequest
+from gateway.protocol.presence import Presence
+from gateway.protocol.request_body import RequestBody
+from gateway.protocol.to_converse import Translation, to_converse
+from gateway.request_options import is_strict, read_options
+from gateway.resolving import resolve_model, shown
+
+# Of the caller's own words that are logged or given back.
+MAX_SHOWN_CHARACTERS: Final = 64
+# A longer body is understood in a thread: it takes long enough to hold up the other streams.
+LONG_BODY_BYTES: Final = 2**20
+
+Parse = Callable[[bytes], tuple[MessagesRequest, Presence]]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, understood: what was asked, where it goes, what is sent, what the caller is told in headers."""
+
+    request: MessagesRequest
+    resolution: Resolution
+    translation: Translation
+    body: RequestBody
+    estimate: Estimate
+    headers: dict[str, str]
+
+
+async def understand(request: web.Request, body: bytes, caller: Caller, parse: Parse) -> Call:
+    """Raises `GatewayError` for what cannot be passed on."""
+    is_long = len(body) >= LONG_BODY_BYTES
+    line = request[LINE]
+    line.session_id = request.headers.get("x-claude-code-session-id", "")[:MAX_SHOWN_CHARACTERS] or None
+    parsed, presence = await _run(is_long, parse, body)
+    line.model = shown(parsed.model)
+    resolution = await resolve_model(request.app, parsed.model, parsed.inference_geo)
+    if not caller.may_use(resolution.name):
+        raise PermissionDenied(f"Your key is not allowed to use {resolution.name}.")
+    line.model_id = resolution.model_id
+    return await _run(is_long, _to_call, request, parsed, presence, resolution)
+
+
+async def _run(in_thread: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.to_thread(work, *args, **kwargs) if in_thread else work(*args, **kwargs)
+
+
+def _to_call(request: web.Request, parsed: MessagesRequest, presence: Presence, resolution: Resolution) -> Call:
+    settings, line = request.app[SETTINGS], request[LINE]
+    disposition = Disposition(strict=is_strict(request.headers, settings))
+    if resolution.substituted:
+        disposition.note("model/substituted", "model")
+    options = read_options(request.headers, settings, disposition)
+    presence.note(disposition)
+    translation = to_converse(parsed, resolution.model, disposition, options)
+    line.dropped, line.approximated = disposition.dropped, disposition.approximated
+    headers = {
+        "request-id": line.request_id,
+        "x-chatrix-model": resolution.name,
+        **disclosure(line.dropped, line.approximated),
+    }
+    estimate = estimate_input(translation.request, resolution.model)
+    return Call(parsed, resolution, translation, translation.encode(), estimate, headers)

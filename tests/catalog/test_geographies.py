@@ -1,0 +1,179 @@
+"""Data residency: once geographies are set, nothing is answered anywhere else."""
+
+import re
+
+import pytest
+
+from gateway.catalog import (
+    ApplicationProfile,
+    Discovered,
+    NotInGeography,
+    Preferences,
+    parse_aliases,
+    parse_geographies,
+    resolve,
+    served_models,
+)
+
+ACCOUNT = "arn:aws:bedrock:eu-west-1:123456789012"
+TEAM = f"{ACCOUNT}:application-inference-profile/abcdef123456"
+
+
+def model_id(name: str, region: str, *geographies: str) -> str:
+    resolution = resolve(name, region, Preferences(geographies))
+    assert resolution is not None
+    return resolution.model_id
+
+
+@pytest.mark.parametrize(
+    ("name", "geographies", "expected"),
+    [
+        ("claude-opus-5-5", ("eu", "global"), "eu.anthropic.claude-opus-5-5"),
+        ("claude-opus-5-5", ("global", "eu"), "global.anthropic.claude-opus-5-5"),
+        ("claude-opus-5-5", ("region",), "anthropic.claude-opus-5-5"),
+        ("claude-opus-5-5", ("region", "eu"), "anthropic.claude-opus-5-5"),
+        ("claude-sonnet-4-5", ("region", "eu"), "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("kimi-k3", ("eu", "global"), "global.moonshotai.kimi-k3"),
+        ("nova-pro", ("region",), "amazon.nova-pro-v1:0"),
+        ("kimi-k2.5", ("eu",), "moonshotai.kimi-k2.5"),
+        ("kimi-k2.5", ("global",), "moonshotai.kimi-k2.5"),
+    ],
+)
+def test_the_first_allowed_geography_that_has_the_model_is_used(
+    name: str, geographies: tuple[str, ...], expected: str
+) -> None:
+    assert model_id(name, "eu-west-1", *geographies) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "geographies"),
+    [
+        ("claude-opus-4-1", ("eu", "global")),
+        ("claude-opus-5-5", ("apac",)),
+        ("claude-fable-5-1", ("region",)),
+        ("claude-sonnet-4-5", ("region",)),
+        ("claude-3-7-sonnet", ("ca",)),
+        ("claude-opus-9", ("apac", "in", "ca")[1:]),
+        ("kimi-k3", ("eu",)),
+        ("kimi-k2.5", ("us",)),
+        ("us.anthropic.claude-opus-5-5", ("eu", "global")),
+        ("global.anthropic.claude-opus-5-5", ("eu",)),
+        ("us.anthropic.claude-opus-9", ("eu",)),
+        ("anthropic.claude-opus-5-5", ("us",)),
+        (f"{ACCOUNT}:inference-profile/us.anthropic.claude-opus-5-5", ("eu", "region")),
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5", ("eu", "region")),
+    ],
+)
+def test_a_model_an_id_or_an_arn_outside_them_is_refused_with_what_is_allowed(
+    name: str, geographies: tuple[str, ...]
+) -> None:
+    with pytest.raises(NotInGeography, match=re.escape(f"({', '.join(geographies)})")) as refusal:
+        resolve(name, "eu-west-1", Preferences(geographies))
+    assert "123456789012" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "eu.anthropic.claude-opus-5-5",
+        "eu.anthropic.claude-opus-9",
+        "anthropic.claude-opus-5-5",
+        "moonshotai.kimi-k2.5",
+        f"{ACCOUNT}:inference-profile/eu.anthropic.claude-opus-5-5",
+        "arn:aws:bedrock:eu-west-1::foundation-model/anthropic.claude-opus-5-5",
+        "arn:aws:bedrock:eu-central-1::foundation-model/anthropic.claude-opus-5-5",
+    ],
+)
+def test_what_stays_inside_is_called_as_it_is(name: str) -> None:
+    assert model_id(name, "eu-west-1", "eu") == name
+
+
+def test_a_short_name_means_the_newest_that_is_to_be_had_there() -> None:
+    assert model_id("opus", "ap-south-1", "apac") == "apac.anthropic.claude-opus-4-6-v1"
+    assert model_id("claude-opus-9", "ap-south-1", "apac") == "apac.anthropic.claude-opus-4-6-v1"
+
+
+def test_one_request_may_ask_for_one_of_the_allowed_geographies() -> None:
+    preferences = Preferences(("eu", "global"))
+    resolution = resolve("claude-opus-5-5", "eu-west-1", preferences.narrowed("global"))
+    assert resolution is not None
+    assert resolution.model_id == "global.anthropic.claude-opus-5-5"
+    with pytest.raises(NotInGeography, match=r"inference_geo is not served .* \(eu, global\)"):
+        preferences.narrowed("us")
+    with pytest.raises(NotInGeography, match="global, us-gov, us"):
+        Preferences().narrowed("mars")
+    anywhere = resolve("claude-opus-5-5", "eu-west-1", Preferences().narrowed("us"))
+    assert anywhere is not None
+    assert anywhere.model_id == "us.anthropic.claude-opus-5-5"
+
+
+def told(*regions: str) -> Discovered:
+    return Discovered(applications={TEAM: ApplicationProfile("anthropic.claude-sonnet-4-6", regions)})
+
+
+@pytest.mark.parametrize(
+    ("geographies", "regions"),
+    [
+        (("eu",), ("eu-west-1", "eu-central-1")),
+        (("region",), ("eu-west-1",)),
+        (("global",), ("us-east-1", "ap-south-1")),
+        (("global",), ("",)),
+        (("eu", "us"), ("eu-west-1", "us-east-1")),
+        ((), ("us-east-1",)),
+    ],
+)
+def test_an_application_profile_is_called_when_all_its_regions_are_allowed(
+    geographies: tuple[str, ...], regions: tuple[str, ...]
+) -> None:
+    resolution = resolve(TEAM, "eu-west-1", Preferences(geographies), told(*regions))
+    assert resolution is not None
+    assert (resolution.model_id, resolution.name) == (TEAM, "claude-sonnet-4-6")
+
+
+@pytest.mark.parametrize(
+    ("geographies", "regions"),
+    [
+        (("eu",), ("eu-west-1", "us-east-1")),
+        (("eu",), ("",)),
+        (("eu",), ()),
+        (("region",), ("eu-west-1", "eu-central-1")),
+        (("us", "jp"), ("eu-west-1",)),
+    ],
+)
+def test_an_application_profile_is_refused_unless_its_regions_prove_it(
+    geographies: tuple[str, ...], regions: tuple[str, ...]
+) -> None:
+    with pytest.raises(NotInGeography):
+        resolve(TEAM, "eu-west-1", Preferences(geographies), told(*regions))
+
+
+def test_an_alias_is_the_operators_word_for_an_application_profile_but_not_for_another_geography() -> None:
+    aliases = parse_aliases(f"team={TEAM}=claude-sonnet-4-6, far=us.anthropic.claude-opus-5-5")
+    preferences = Preferences(("eu",), aliases)
+    for name in ("team", TEAM):
+        resolution = resolve(name, "eu-west-1", preferences)
+        assert resolution is not None
+        assert resolution.model_id == TEAM
+    with pytest.raises(NotInGeography):
+        resolve("far", "eu-west-1", preferences)
+
+
+def test_only_models_that_are_to_be_had_are_listed() -> None:
+    everywhere = {row.name for row in served_models("eu-west-1")}
+    inside = {row.name for row in served_models("eu-west-1", Preferences(("eu",)))}
+    assert {"claude-opus-4-1", "kimi-k3", "deepseek-r1"} <= everywhere - inside
+    assert {"claude-opus-5-5", "nova-pro", "kimi-k2.5"} <= inside
+    assert "claude-3-7-sonnet" not in everywhere
+
+
+@pytest.mark.parametrize(
+    ("text", "geographies"), [("eu,global", ("eu", "global")), (" Region ", ("region",)), ("us-gov", ("us-gov",))]
+)
+def test_geographies_are_written_as_a_list_in_order(text: str, geographies: tuple[str, ...]) -> None:
+    assert parse_geographies(text) == geographies
+
+
+@pytest.mark.parametrize("text", ["europe", "eu global", "eu,eu", "eu,", "eu.anthropic"])
+def test_other_words_for_a_geography_are_refused_with_the_right_ones(text: str) -> None:
+    with pytest.raises(ValueError, match="global, us-gov, us, eu"):
+        parse_geographies(text)
