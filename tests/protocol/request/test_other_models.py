@@ -46,7 +46,9 @@ def thought(signature: str | None) -> dict[str, Any]:
 
 @pytest.mark.parametrize("messages", [[user(IMAGE)], [user(text("a")), assistant(call("1")), user(result("1", IMAGE))]])
 def test_a_model_that_does_not_see_refuses_images_by_their_path(translate: Translate, messages: list[Any]) -> None:
-    with pytest.raises(InvalidRequest, match=r"^messages\.\d\.content\.0(\.content\.0)?: Could not process image: the model takes none"):
+    with pytest.raises(
+        InvalidRequest, match=r"^messages\.\d\.content\.0(\.content\.0)?: Could not process image: the model takes none"
+    ):
         translate(messages, model="deepseek-v3.2", tools=TOOLS)
 
 
