@@ -16,11 +16,19 @@ from typing import Final
 
 from gateway.catalog import Model
 from gateway.protocol.calibration import Calibration
-from gateway.protocol.converse import ConverseRequest
-from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, PermissionDenied, RequestTooLarge
-from gateway.protocol.estimate import Estimate, estimate_input, estimate_output_format
+from gateway.protocol.errors import (
+    GatewayError,
+    InvalidBeta,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RequestTooLarge,
+)
+from gateway.protocol.estimate import Estimate, estimate_output_format
+from gateway.protocol.to_converse import Translation
 from gateway.secret_store import Clocks, Instant
 from gateway.upstreams.counting import TokenCounting, encode_count
+from gateway.upstreams.refused_betas import RefusedBetas
 
 # Calls to CountTokens at once. It has a quota of its own, and 30 calls of a tenth of a second still take half a second.
 CALLS_AT_ONCE: Final = 8
@@ -61,16 +69,18 @@ class Question:
     estimate: Estimate
     left_out: int
     """Tokens of what CountTokens does not take."""
+    translation: Translation
     body: bytes = b""
     key: bytes = b""
 
 
-def to_question(request: ConverseRequest, model: Model) -> Question:
-    estimate, left_out = estimate_input(request, model), estimate_output_format(request)
+def to_question(translation: Translation, model: Model, estimate: Estimate) -> Question:
+    left_out = estimate_output_format(translation.request)
     if not model.capabilities.counts_tokens:
-        return Question(model, estimate, left_out)
-    body = encode_count(request)
-    return Question(model, estimate, left_out, body, sha256(model.model_id.encode() + b"\0" + body).digest())
+        return Question(model, estimate, left_out, translation)
+    body = encode_count(translation.request)
+    key = sha256(model.model_id.encode() + b"\0" + body).digest()
+    return Question(model, estimate, left_out, translation, body, key)
 
 
 @dataclass(slots=True)
@@ -94,13 +104,20 @@ class TokenCounter:
         # By base id, and only those that the catalog says can be counted: a handful.
         self._abilities: dict[str, Ability] = {}
         self._known: OrderedDict[bytes, int] = OrderedDict()
+        # By base id: in its own Region a model may refuse what it takes behind a profile.
+        self._refused_betas = RefusedBetas(clocks)
 
-    async def count(self, request: ConverseRequest, model: Model, *, is_long: bool = False) -> Count:
-        """`request` is the translation of a sound request: no failure of the counting is an error of the caller.
+    async def count(
+        self, translation: Translation, model: Model, estimate: Estimate, *, is_long: bool = False
+    ) -> Count:
+        """The request is sound: no failure of the counting is an error of the caller.
 
-        `is_long`: it is read in a thread, because it would hold up the other streams.
+        `is_long`: it is written in a thread, because it would hold up the other streams.
         """
-        question = await asyncio.to_thread(to_question, request, model) if is_long else to_question(request, model)
+        if is_long:
+            question = await asyncio.to_thread(to_question, translation, model, estimate)
+        else:
+            question = to_question(translation, model, estimate)
         tokens = await self._count_upstream(question)
         if tokens is None:
             return Count(self.calibration.tokens(model, question.estimate), is_exact=False)
@@ -139,7 +156,7 @@ class TokenCounter:
             return self._known.get(question.key)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                tokens = await self._counting.count(question.model.model_id, question.body)
+                tokens = await self._send(question)
         except TimeoutError:
             self._rest(ability, question.model, PAUSE_SECONDS, "no answer in time")
             return None
@@ -151,6 +168,18 @@ class TokenCounter:
         self._remember(question.key, tokens)
         self.calibration.learn(question.model, question.estimate, tokens + question.left_out)
         return tokens
+
+    async def _send(self, question: Question) -> int:
+        """Two calls at most. Without betas where the model refuses them, as the conversation goes too."""
+        model_id, translation = question.model.model_id, question.translation
+        if translation.without_betas is None or model_id not in self._refused_betas:
+            try:
+                return await self._counting.count(model_id, question.body)
+            except InvalidBeta:
+                if translation.without_betas is None:
+                    raise
+                self._refused_betas.add(model_id)
+        return await self._counting.count(model_id, encode_count(translation.request, translation.without_betas))
 
     def _rests(self, ability: Ability) -> bool:
         return self._clocks.seconds_since(ability.rests_since) < ability.rest_seconds

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Final
 
 import orjson
@@ -80,7 +79,9 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     with request.app[ADMISSION].enter():
         call = await understand(request, await read_body(request), caller, parse_count)
         is_long = len(call.body.whole) >= LONG_BODY_BYTES
-        count = await request.app[COUNTER].count(call.translation.request, call.resolution.model, is_long=is_long)
+        count = await request.app[COUNTER].count(
+            call.translation, call.resolution.model, call.estimate, is_long=is_long
+        )
     return reply_json({"input_tokens": count.tokens}, {**call.headers, **count.headers})
 
 
@@ -110,7 +111,7 @@ async def version(_: web.Request) -> web.StreamResponse:
 
 async def protocol(_: web.Request) -> web.StreamResponse:
     """`GET /protocol`: the feature table, for people and programs that want to know before they ask."""
-    return reply_json({"features": [asdict(feature) for feature in FEATURES.values()]})
+    return reply_json({"features": list(FEATURES.values())})
 
 
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {

@@ -57,8 +57,8 @@ async def list_models(request: web.Request) -> web.StreamResponse:
 
 async def retrieve_model(request: web.Request) -> web.StreamResponse:
     """`GET /v1/models/{id}`: the model that answers to this name. Ids of providers may be percent-encoded or not."""
-    caller = await authenticate(request)
     name = request.path.partition("/models/")[2].strip("/")
+    caller = await authenticate(request)
     resolution = await resolve_model(request.app, name)
     if not caller.may_use(resolution.name):
         # The text of a name that nobody has: a key learns nothing about models it may not use.

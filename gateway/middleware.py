@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from gateway.connections import new_request_id
 from gateway.logs import AccessLine, write_access_line
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
+from gateway.protocol.redaction import redact
 from gateway.streaming import STOPPING
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,7 +28,7 @@ MAX_LOGGED_PATH: Final = 200
 
 @web.middleware
 async def request_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    line = AccessLine(request_id=new_request_id(), method=request.method, path=request.path[:MAX_LOGGED_PATH])
+    line = AccessLine(request_id=new_request_id(), method=request.method, path=redact(request.path)[:MAX_LOGGED_PATH])
     request[LINE] = line
     try:
         response = await _answer(request, handler, line)

@@ -27,8 +27,10 @@ MAX_SHOWN_CHARACTERS: Final = 64
 
 
 def shown(name: str) -> str:
-    """A caller's name for a model, fit to be repeated: short, and of an ARN only what names no account."""
-    return (name.rpartition("/")[2] if name.startswith("arn:") else name)[:MAX_SHOWN_CHARACTERS]
+    """A name or id of a model, fit to be repeated and logged: short, and of an ARN only what names no account."""
+    if name[:4].lower() == "arn:":
+        name = name.rpartition("/" if "/" in name else ":")[2]
+    return name[:MAX_SHOWN_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,17 @@ class ModelResolver:
         try:
             preferences = self.preferences.narrowed(inference_geo) if inference_geo else self.preferences
             wanted = read_name(name, preferences.aliases)
-            resolution = choose(wanted, self.region, preferences, await self._discover(wanted))
+            resolution = choose(wanted, self.region, preferences, await self._discover(wanted, preferences))
         except NotInGeography as refusal:
             raise NotFound(f"model: {shown(name)}. {refusal}") from refusal
         if resolution is None:
             raise NotFound(f"model: {shown(name)}. GET /v1/models lists what there is.")
         return resolution
 
-    async def _discover(self, wanted: Wanted | None) -> Discovered:
+    async def _discover(self, wanted: Wanted | None, preferences: Preferences) -> Discovered:
         if wants_profiles(wanted):
             return Discovered(profiles=await self.profiles.system())
-        arn = wanted_application(wanted)
+        arn = wanted_application(wanted, preferences)
         application = await self.profiles.application(arn) if arn else None
         return Discovered(applications={arn: application}) if arn and application else NOTHING
 

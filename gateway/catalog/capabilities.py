@@ -45,6 +45,8 @@ class Capabilities:
     """Claude's own `tool_choice` (`none`, `disable_parallel_tool_use`) works in `additionalModelRequestFields`."""
     prefill: bool = False
     """The conversation may end with an assistant's turn."""
+    assistant_first: bool = True
+    """It may begin with one."""
     strict_tools: bool = False
     native_format: Literal["yes", "no", "unreliable", "opt_in"] = "no"
     """`outputConfig.textFormat`."""
@@ -64,6 +66,8 @@ class Capabilities:
     """Which of the model's earlier reasoning may be sent back."""
     reasoning_effort: Literal["no", "reasoning_effort", "reasoning.effort", "reasoningConfig"] = "no"
     """Where a model that is not a Claude takes its effort in `additionalModelRequestFields`."""
+    always_reasons: bool = False
+    """It thinks by itself, and there is no way to tell it not to. Of a Claude `thinking` says so."""
     response_field_paths: bool = True
     """`additionalModelResponseFieldPaths` may be asked for."""
     counts_tokens: bool = False

@@ -63,11 +63,14 @@ class Place(NamedTuple):
 
     def permits_regions(self, regions: Sequence[str]) -> bool:
         """All these Regions are inside what is allowed. An empty name is how `global` profiles name their Regions."""
-        return not self.allowed or (bool(regions) and all(self._permits_region(region) for region in regions))
+        if not self.allowed or GLOBAL in self.allowed:
+            return True
+        return bool(regions) and all(self._permits_region(region) for region in regions)
 
     def _permits_region(self, region: str) -> bool:
-        around = {GLOBAL, *geographies_around(region)} if region else {GLOBAL}
-        return not around.isdisjoint(self.allowed) or (REGION in self.allowed and region == self.region)
+        return not set(geographies_around(region)).isdisjoint(self.allowed) or (
+            REGION in self.allowed and region == self.region
+        )
 
 
 def parse_geographies(text: str) -> tuple[str, ...]:

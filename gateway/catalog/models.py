@@ -91,6 +91,7 @@ OTHER: Final = Capabilities(
     citations=False,
     tool_result_status=False,
     empty_tool_result=False,
+    assistant_first=False,
     reasoning_history="none",
     response_field_paths=False,
 )
@@ -120,11 +121,14 @@ GPT: Final = replace(
     images=True,
     reasoning_effort="reasoning.effort",
 )
-DEEPSEEK_R1: Final = replace(OTHER, tools=False, tools_in_streams=False, tool_choices=(), documents=True)
+DEEPSEEK_R1: Final = replace(
+    OTHER, tools=False, tools_in_streams=False, tool_choices=(), documents=True, always_reasons=True
+)
 DEEPSEEK_V3: Final = replace(OTHER, effort=LOW_TO_HIGH, reasoning_effort="reasoning_effort")
 QWEN: Final = replace(OTHER, reasoning_history="unsigned")
 KIMI: Final = replace(OTHER, images=True)
-MINIMAX_M2: Final = replace(OTHER, tool_choices=(), reasoning_history="unsigned")
+GLM: Final = replace(OTHER, always_reasons=True)
+MINIMAX_M2: Final = replace(OTHER, tool_choices=(), reasoning_history="unsigned", always_reasons=True)
 MINIMAX: Final = replace(MINIMAX_M2, tool_choices=("auto", "any"))
 MISTRAL: Final = replace(OTHER, images=True, documents=True, results_with_text=False)
 # By a probe of October 2026 every Llama answers: "This model doesn't support tool use in streaming mode."
@@ -758,7 +762,7 @@ MODELS: Final[tuple[Model, ...]] = (
         family="kimi",
         context_tokens=256_000,
         max_output_tokens=256_000,
-        capabilities=replace(OTHER, reasoning_history="unsigned"),
+        capabilities=replace(OTHER, reasoning_history="unsigned", always_reasons=True),
         prices=_flat("0.60", "2.50"),
         shown_as="Kimi K2 Thinking",
     ),
@@ -768,7 +772,7 @@ MODELS: Final[tuple[Model, ...]] = (
         family="glm",
         context_tokens=200_000,
         max_output_tokens=128_000,
-        capabilities=OTHER,
+        capabilities=GLM,
         prices=_flat("1.00", "3.20", MODEL_CARDS),
         shown_as="GLM-5",
     ),
@@ -778,7 +782,7 @@ MODELS: Final[tuple[Model, ...]] = (
         family="glm",
         context_tokens=203_000,
         max_output_tokens=131_072,
-        capabilities=OTHER,
+        capabilities=GLM,
         prices=_flat("0.60", "2.20", MODEL_CARDS),
         shown_as="GLM-4.7",
     ),
@@ -788,7 +792,7 @@ MODELS: Final[tuple[Model, ...]] = (
         family="glm",
         context_tokens=200_000,
         max_output_tokens=131_072,
-        capabilities=OTHER,
+        capabilities=GLM,
         prices=_flat("0.07", "0.40"),
         shown_as="GLM-4.7 Flash",
     ),

@@ -6,6 +6,7 @@ The kinds of names are tuples, since a dataclass costs most of a millisecond of 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -124,9 +125,13 @@ def kin_of_base(base: str) -> tuple[Model, str] | None:
 
 
 def kin_of_claude(name: str) -> Model:
-    """The newest row of the family whose word the name contains; of the default family, when it has none."""
+    """The newest row of the family whose word the name contains; of the default family, when it has none.
+
+    It lends its capabilities, but no betas: one that the other model does not know would fail the request.
+    """
     family = family_in(name) or DEFAULT_FAMILY
-    return next(row for row in MODELS if row.family == family and row.is_active)
+    kin = next(row for row in MODELS if row.family == family and row.is_active)
+    return replace(kin, capabilities=replace(kin.capabilities, betas=()))
 
 
 def family_in(name: str) -> Family | None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from gateway.catalog.entry import Family, Model
-from gateway.catalog.geography import GEOGRAPHIES, REGION, NotInGeography, Place, geographies_around
+from gateway.catalog.geography import GEOGRAPHIES, REGION, NotInGeography, Place
 from gateway.catalog.models import MODELS
 from gateway.catalog.names import (
     NEWEST,
@@ -37,13 +37,15 @@ class Preferences:
 
     geographies: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    of_one_request: bool = False
+    """A caller has asked for the geography: an alias opens the operator's rule, and is no proof that theirs is kept."""
 
     def narrowed(self, geography: str) -> "Preferences":
         """For one request that asks for a geography (`inference_geo`). Raises NotInGeography when it is not allowed."""
         allowed = self.geographies or GEOGRAPHIES
         if geography not in allowed:
             raise NotInGeography("inference_geo", allowed)
-        return replace(self, geographies=(geography,))
+        return replace(self, geographies=(geography,), of_one_request=True)
 
 
 class ApplicationProfile(NamedTuple):
@@ -106,7 +108,7 @@ def choose(
         case Provided() as provided:
             return _provided(provided, place)
         case Application() as application:
-            return _application(application, place, discovered)
+            return _application(application, place, preferences, discovered)
         case None:
             return None
 
@@ -116,11 +118,12 @@ def wants_profiles(wanted: Wanted | None) -> bool:
     return isinstance(wanted, Unknown)
 
 
-def wanted_application(wanted: Wanted | None) -> str | None:
-    """The ARN of the application profile that has to be asked about before `choose` can tell what it is."""
-    if not isinstance(wanted, Application) or (wanted.configured and wanted.configured.base):
+def wanted_application(wanted: Wanted | None, preferences: Preferences = EVERYWHERE) -> str | None:
+    """The ARN of the application profile that has to be asked about before `choose` can tell what, and where, it is."""
+    if not isinstance(wanted, Application):
         return None
-    return wanted.arn
+    is_told = wanted.configured and wanted.configured.base and not preferences.of_one_request
+    return None if is_told else wanted.arn
 
 
 def served_models(region: str, preferences: Preferences = EVERYWHERE) -> list[Model]:
@@ -161,16 +164,16 @@ def _by_geography(profile_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _provided(provided: Provided, place: Place) -> Resolution:
-    geographies: tuple[str, ...] = (provided.geography,)
-    if provided.region not in (None, place.region):
-        # The ARN of a base model in another Region: what counts is what lies around that one.
-        geographies = geographies_around(provided.region or "")
-    if not any(place.permits(geography) for geography in geographies) and place.allowed:
+    """Of the ARN of a base model its own Region counts, which need not be the one that is called."""
+    is_inside = place.permits_regions((provided.region,)) if provided.region else place.permits(provided.geography)
+    if not is_inside:
         raise NotInGeography(provided.name, place.allowed)
     return Resolution(provided.kin, provided.model_id, provided.name, substituted=False, geography=provided.geography)
 
 
-def _application(application: Application, place: Place, discovered: Discovered) -> Resolution | None:
+def _application(
+    application: Application, place: Place, preferences: Preferences, discovered: Discovered
+) -> Resolution | None:
     """An alias is the operator's word that requests may go there; otherwise its Regions must prove it."""
     told = discovered.applications.get(application.arn)
     configured = application.configured
@@ -179,7 +182,8 @@ def _application(application: Application, place: Place, discovered: Discovered)
     if found is None:
         return None
     row, name = found
-    if configured is None and not place.permits_regions(told.regions if told else ()):
+    is_vouched_for = configured is not None and not preferences.of_one_request
+    if not is_vouched_for and not place.permits_regions(told.regions if told else ()):
         raise NotInGeography(f"{name} by this profile", place.allowed)
     return Resolution(row, application.arn, name, substituted=False, geography=APPLICATION)
 

@@ -41,7 +41,14 @@ from botocore.exceptions import (
 )
 
 from gateway.protocol.bedrock_errors import from_bedrock, own_credentials
-from gateway.protocol.errors import ApiError, GatewayError, Overloaded, UpstreamProtocolError, UpstreamTimeout
+from gateway.protocol.errors import (
+    ApiError,
+    GatewayError,
+    InvalidBeta,
+    Overloaded,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+)
 from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
 from gateway.protocol.request_body import RequestBody
 from gateway.redirects import NoRedirects, RedirectRefused
@@ -63,8 +70,6 @@ CREDENTIALS_MISSING: Final = (
     UnauthorizedSSOTokenError,
     SSOError,
 )
-# Bedrock's words for a beta that the model does not know (anthropics/claude-code#49370).
-INVALID_BETA: Final = b"invalid beta flag"
 # Ours, travelling through botocore: taken out of the parameters before they are serialised.
 BODY_PARAMETER: Final = "chatrixBody"
 
@@ -191,8 +196,8 @@ class BedrockRefusal(Exception):
 
     @property
     def is_about_betas(self) -> bool:
-        """`invalid beta flag`, with the model's prefix or without; which one it was, Bedrock does not say."""
-        return self._status == 400 and INVALID_BETA in self._raw_body.lower()
+        """The model does not know one of them; which one it was, Bedrock does not say."""
+        return isinstance(self.translated(None), InvalidBeta)
 
     def translated(self, max_tokens: int | None) -> GatewayError:
         # "ThrottlingException:http://internal.amazon.com/...": the name ends at the colon.

@@ -13,11 +13,13 @@ from botocore.exceptions import BotoCoreError
 
 from gateway.protocol.converse import ConverseRequest
 from gateway.protocol.errors import ApiError
+from gateway.protocol.model_fields import WithoutBetas
 from gateway.protocol.request_body import encode
 from gateway.upstreams.bedrock import BODY_PARAMETER, BedrockRefusal, put_body, take_body, unreachable
 
 # The members of botocore's ConverseTokensRequest; a test compares them.
-COUNTED_MEMBERS: Final = ("messages", "system", "toolConfig", "additionalModelRequestFields")
+MODEL_FIELDS: Final = "additionalModelRequestFields"
+COUNTED_MEMBERS: Final = ("messages", "system", "toolConfig", MODEL_FIELDS)
 OPERATION: Final = "bedrock-runtime.CountTokens"
 
 
@@ -49,9 +51,13 @@ class NotACount(Exception):
     """A 200 without a number: something stands between us and Bedrock."""
 
 
-def encode_count(request: ConverseRequest) -> bytes:
-    """The body of CountTokens for this request."""
+def encode_count(request: ConverseRequest, without_betas: WithoutBetas | None = None) -> bytes:
+    """The body of CountTokens for this request, with its betas or without them."""
     counted: Any = {name: request[name] for name in COUNTED_MEMBERS if name in request}
+    if without_betas is not None:
+        counted |= {MODEL_FIELDS: without_betas.fields}
+    if not counted.get(MODEL_FIELDS):
+        counted.pop(MODEL_FIELDS, None)
     return b'{"input":{"converse":%b}}' % encode(counted)
 
 

@@ -156,6 +156,8 @@ class InferenceProfiles:
     async def _asking(self, operation: str) -> AsyncIterator[None]:
         """One question, within its deadline. Raises Unanswered for every way in which there is no answer."""
         try:
+            # The first time it takes a while, of work and not of waiting: no time of Bedrock's.
+            await self._open_client()
             async with asyncio.timeout(DEADLINE_SECONDS):
                 yield
         except (RawReply, *FAILURES) as error:

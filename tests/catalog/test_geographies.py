@@ -11,8 +11,10 @@ from gateway.catalog import (
     Preferences,
     parse_aliases,
     parse_geographies,
+    read_name,
     resolve,
     served_models,
+    wanted_application,
 )
 
 ACCOUNT = "arn:aws:bedrock:eu-west-1:123456789012"
@@ -88,6 +90,11 @@ def test_what_stays_inside_is_called_as_it_is(name: str) -> None:
     assert model_id(name, "eu-west-1", "eu") == name
 
 
+def test_the_arn_of_a_base_model_in_another_region_is_anywhere_too() -> None:
+    arn = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5-5"
+    assert model_id(arn, "eu-west-1", "eu", "global") == arn
+
+
 def test_a_short_name_means_the_newest_that_is_to_be_had_there() -> None:
     assert model_id("opus", "ap-south-1", "apac") == "apac.anthropic.claude-opus-4-6-v1"
     assert model_id("claude-opus-9", "ap-south-1", "apac") == "apac.anthropic.claude-opus-4-6-v1"
@@ -105,6 +112,24 @@ def test_one_request_may_ask_for_one_of_the_allowed_geographies() -> None:
     anywhere = resolve("claude-opus-5-5", "eu-west-1", Preferences().narrowed("us"))
     assert anywhere is not None
     assert anywhere.model_id == "us.anthropic.claude-opus-5-5"
+
+
+@pytest.mark.parametrize("base", ["", "=claude-sonnet-4-6"])
+def test_what_a_request_asks_for_outweighs_the_operators_word_for_an_application_profile(base: str) -> None:
+    """An alias opens the operator's own rule; the geography that a caller asks for has to be proven."""
+    preferences = Preferences(("eu", "us"), parse_aliases(f"team={TEAM}{base}"))
+    inside = Discovered(applications={TEAM: ApplicationProfile("anthropic.claude-sonnet-4-6", ("us-east-1",))})
+    assert resolve("team", "us-west-2", preferences, inside) is not None
+    assert resolve("team", "us-west-2", preferences.narrowed("us"), inside) is not None
+    with pytest.raises(NotInGeography, match=r"claude-sonnet-4-6 by this profile is not served .* \(eu\)"):
+        resolve("team", "us-west-2", preferences.narrowed("eu"), inside)
+
+
+def test_whoever_asks_for_a_geography_has_an_application_profile_looked_up() -> None:
+    preferences = Preferences(aliases=parse_aliases(f"team={TEAM}=claude-sonnet-4-6"))
+    wanted = read_name("team", preferences.aliases)
+    assert wanted_application(wanted, preferences) is None
+    assert wanted_application(wanted, preferences.narrowed("us")) == TEAM
 
 
 def told(*regions: str) -> Discovered:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.catalog import MODELS, Model, resolve
+from gateway.catalog import MODELS, Discovered, Model, resolve
 
 IN_SERVICE = [row for row in MODELS if row.is_active]
 RETIRED = [row for row in MODELS if not row.is_active]
@@ -170,6 +170,16 @@ def test_a_providers_id_is_called_as_it_is_and_keeps_its_own_name(model_id: str,
     assert resolution is not None
     assert (resolution.model_id, resolution.name, resolution.model.name) == (model_id, name, kin)
     assert not resolution.substituted
+
+
+@pytest.mark.parametrize("name", ["claude-opus-7", "eu.anthropic.claude-opus-7"])
+def test_a_claude_that_no_row_has_gets_no_betas(name: str) -> None:
+    """One that it does not know would fail the request, and nobody can say which it knows."""
+    listed = Discovered(profiles={"claude-opus-7": ("eu.anthropic.claude-opus-7",)})
+    resolution = resolve(name, "eu-west-1", discovered=listed)
+    assert resolution is not None
+    assert resolution.name == "claude-opus-7"
+    assert resolution.model.capabilities.betas == ()
 
 
 @pytest.mark.parametrize(

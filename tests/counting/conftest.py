@@ -13,6 +13,8 @@ from aiobotocore.session import get_session
 from gateway.catalog import Model, resolve
 from gateway.counting import Count, TokenCounter
 from gateway.protocol.calibration import Calibration
+from gateway.protocol.estimate import estimate_input
+from gateway.protocol.to_converse import Translation
 from gateway.secret_store import Clocks
 from gateway.settings import Settings
 from gateway.simulator import Exchange, Simulator, SimulatorOptions, open_simulator
@@ -40,6 +42,14 @@ class Time:
         return Clocks(lambda: self.wall, lambda: self.monotonic)
 
 
+async def count_request(
+    counter: TokenCounter, request: Any, name: str = COUNTABLE, *, is_long: bool = False, **fields: Any
+) -> Count:
+    """`request` is a Converse request; `fields` are what else its translation says."""
+    translation = Translation(request, {}, (), **fields)
+    return await counter.count(translation, model(name), estimate_input(request, model(name)), is_long=is_long)
+
+
 @dataclass
 class Bench:
     """`counter` as the app has it, and what it sent."""
@@ -50,7 +60,10 @@ class Bench:
 
     async def count(self, text: str, name: str = COUNTABLE, **fields: Any) -> Count:
         request: Any = {"messages": [{"role": "user", "content": [{"text": text}]}], **fields}
-        return await self.counter.count(request, model(name))
+        return await self.count_request(request, name)
+
+    async def count_request(self, request: Any, name: str = COUNTABLE, *, is_long: bool = False) -> Count:
+        return await count_request(self.counter, request, name, is_long=is_long)
 
     def calls(self) -> list[Exchange]:
         return [exchange for exchange in self.simulator.exchanges if exchange.operation == "CountTokens"]

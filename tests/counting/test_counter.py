@@ -2,6 +2,8 @@
 
 import asyncio
 import time as real_time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -10,8 +12,10 @@ from aiohttp import web
 
 from gateway.counting import ANSWER_SECONDS, CALLS_AT_ONCE, PAUSE_SECONDS, TURN_SECONDS, UNABLE_SECONDS, Count
 from gateway.protocol.estimate import estimate_input_tokens, estimate_output_format
+from gateway.protocol.model_fields import WithoutBetas
 from gateway.upstreams.counting import COUNTED_MEMBERS
-from tests.counting.conftest import Bench, Time, model, open_counter
+from gateway.upstreams.refused_betas import TTL_SECONDS
+from tests.counting.conftest import Bench, Time, count_request, model, open_counter
 from tests.support.botocore_model import shape
 
 UNSUPPORTED = "[[count:error ValidationException The provided model doesn't support counting tokens.]]"
@@ -167,7 +171,7 @@ async def test_a_request_too_long_to_arrive_in_time_is_not_sent(bench: Bench) ->
 
 async def test_what_bedrock_does_not_count_is_added_and_makes_it_an_estimate(bench: Bench) -> None:
     request: Any = {"messages": [{"role": "user", "content": [{"text": "[[count:1000]]"}]}], "outputConfig": FORMAT}
-    count = await bench.counter.count(request, model())
+    count = await bench.count_request(request)
     assert count == Count(1000 + estimate_output_format(request), is_exact=False)
     assert "outputConfig" not in bench.calls()[0].body["input"]["converse"]
 
@@ -184,7 +188,48 @@ async def test_exact_counts_correct_the_estimates_that_come_after_them(bench: Be
 
 async def test_a_request_is_read_in_a_thread_when_it_is_long(bench: Bench) -> None:
     request: Any = {"messages": [{"role": "user", "content": [{"text": "[[count:6]]"}]}]}
-    assert await bench.counter.count(request, model(), is_long=True) == Count(6, is_exact=True)
+    assert await bench.count_request(request, is_long=True) == Count(6, is_exact=True)
+
+
+@asynccontextmanager
+async def served(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """Something else than the simulator, at the address of Bedrock."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_region_that_refuses_the_betas_counts_without_them_and_is_not_asked_with_them_again() -> None:
+    asked: list[Any] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        fields = (await request.json())["input"]["converse"].get("additionalModelRequestFields")
+        asked.append(fields)
+        if "anthropic_beta" in (fields or {}):
+            refusal = {"message": "The model returned the following errors: invalid beta flag"}
+            return web.json_response(refusal, status=400, headers={"x-amzn-errortype": "ValidationException"})
+        return web.json_response({"inputTokens": 70 + len(asked)})
+
+    def request(text: str) -> Any:
+        fields = {"top_k": 3, "anthropic_beta": ["context-1m-2025-08-07"]}
+        return {"messages": [{"role": "user", "content": [{"text": text}]}], "additionalModelRequestFields": fields}
+
+    time = Time()
+    without_betas = WithoutBetas({"top_k": 3}, (), ())
+    async with served(answer) as url, open_counter(url, time) as counter:
+        for tokens, text in ((72, "first"), (73, "second")):
+            count = await count_request(counter, request(text), without_betas=without_betas)
+            assert count == Count(tokens, is_exact=True)
+        assert ["anthropic_beta" in fields for fields in asked] == [True, False, False]
+        time.wall += TTL_SECONDS + 1
+        await count_request(counter, request("later"), without_betas=WithoutBetas({}, (), ()))
+        assert asked[3:] == [request("later")["additionalModelRequestFields"], None]
 
 
 @pytest.mark.parametrize(
@@ -207,24 +252,16 @@ async def test_an_answer_that_is_no_count_gives_an_estimate(status: int, body: b
         await request.read()
         return web.Response(status=status, body=body, headers={"location": "/elsewhere"} if status == 302 else {})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with open_counter(f"http://127.0.0.1:{runner.addresses[0][1]}", Time()) as counter:
-            request: Any = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
-            count = await counter.count(request, model())
-    finally:
-        await runner.cleanup()
+    request: Any = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
+    async with served(answer) as url, open_counter(url, Time()) as counter:
+        count = await count_request(counter, request)
     assert count == Count(estimate_input_tokens(request, model()), is_exact=False)
 
 
 async def test_bedrock_out_of_reach_gives_an_estimate() -> None:
     async with open_counter("http://127.0.0.1:9", Time()) as counter:
         request: Any = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
-        assert not (await counter.count(request, model())).is_exact
+        assert not (await count_request(counter, request)).is_exact
 
 
 async def test_memory_of_counts_is_bounded(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -49,8 +50,14 @@ def test_no_bytes_are_an_obstacle(junk: bytes, times: int) -> None:
 def test_a_large_file_costs_a_fraction_of_decoding_it(filler: bytes) -> None:
     """Compared in one run, with files made to be slow to search."""
     base64 = b64encode(filler * (24_000_000 // len(filler))).decode()
-    began = time.perf_counter()
-    b64decode(base64)
-    decoded = time.perf_counter()
-    pdf_pages(base64)
-    assert time.perf_counter() - decoded < (decoded - began)
+    assert best_seconds(lambda: pdf_pages(base64)) < best_seconds(lambda: b64decode(base64))
+
+
+def best_seconds(work: Callable[[], object]) -> float:
+    """Of three: another job on the machine must not decide."""
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)

@@ -83,6 +83,14 @@ async def test_a_refused_beta_is_left_out_in_one_more_call_and_that_is_disclosed
     assert stream.dropped == (f"beta:{CONTEXT_1M}",)
 
 
+async def test_a_beta_refused_in_other_words_is_left_out_too(simulator: Simulator) -> None:
+    """As Anthropic's API puts it, and in the model's own error."""
+    words = "Unexpected value(s) `context-1m-2025-08-07` for the `anthropic-beta` header."
+    async with run_bedrock(simulator) as bedrock:
+        await send(bedrock, asking(f"[[fail:1 ValidationException {words}]][[say:hello]]"), CONTEXT_1M)
+    assert fields_sent(simulator) == [{"anthropic_beta": [CONTEXT_1M]}, {}]
+
+
 async def test_what_needs_the_beta_goes_with_it(simulator: Simulator) -> None:
     request = asking(REFUSED_ONCE, model="claude-opus-4-5", output_config={"effort": "low"}, top_k=3)
     async with run_bedrock(simulator) as bedrock:

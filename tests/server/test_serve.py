@@ -272,6 +272,26 @@ async def test_neither_keys_nor_prompts_are_ever_logged() -> None:
     assert len(entries) >= 8
 
 
+async def test_of_an_arn_the_log_has_only_what_names_no_account() -> None:
+    arn = "arn:aws:bedrock:us-west-2:000000000000:application-inference-profile/simulatedteam"
+    async with process("serve", "--simulate", "--tokens-per-second", "0") as (running, url, lines):
+        assert running.stdout is not None
+        while "Ctrl-C" not in lines[-1]:
+            lines.append((await running.stdout.readline()).decode())
+        status, _ = await post(url, asking("hello", model=arn))
+        assert status == 200
+        key = f"x-api-key: {LOCAL_API_KEY}"
+        for path in (arn, arn.replace("/", "%2F"), f"{arn}-of-nobody"):
+            await send_raw(url, f"GET /v1/models/{path} HTTP/1.1\r\nhost: x\r\n{key}\r\n\r\n".encode())
+        await send_raw(url, f"POST /v1/models/{arn} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".encode())
+        _, output = await stop(running, signal.SIGTERM)
+    entries = [json.loads(line) for line in output.splitlines() if line]
+    asked, *looked_up = [entry for entry in entries if entry["message"] == "request"]
+    assert (asked["model"], asked["model_id"]) == ("simulatedteam", "simulatedteam")
+    assert [entry["path"] for entry in looked_up] == ["/v1/models/(ARN)"] * 4
+    assert "arn:aws" not in output
+
+
 async def send_raw(url: str, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     writer.write(sent)
