@@ -46,8 +46,11 @@ MAX_BETAS: Final = 40
 
 
 def is_strict(headers: Headers, settings: Settings) -> bool:
-    """The header can switch strictness on for one request; it cannot switch off what the operator has set."""
-    return settings.strict or headers.get(STRICT, "").strip() == "1"
+    """The header can switch strictness on for one request; it cannot switch off what the operator has set.
+
+    Raises `InvalidRequest` for any other word: a caller who wants to hear of losses must not lose the wish itself.
+    """
+    return _choice(headers, STRICT, ("1", "0")) == "1" or settings.strict
 
 
 def read_options(headers: Headers, settings: Settings, disposition: Disposition) -> Options:
@@ -84,7 +87,9 @@ def _guardrail(headers: Headers, settings: Settings, disposition: Disposition) -
         if GUARDRAIL in headers:
             disposition.note(f"header:{GUARDRAIL}/operators", GUARDRAIL)
         return replace(settings.guardrail, trace=trace)
-    if GUARDRAIL not in headers:
+    if GUARDRAIL not in headers and GUARDRAIL_VERSION_HEADER not in headers:
+        if TRACE in headers:
+            disposition.note(f"header:{TRACE}/without_guardrail", TRACE)
         return None
     identifier = _matching(headers, GUARDRAIL, GUARDRAIL_IDENTIFIER, "the id or the ARN of a guardrail")
     version = _matching(headers, GUARDRAIL_VERSION_HEADER, GUARDRAIL_VERSION, "DRAFT or a number")

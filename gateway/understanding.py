@@ -19,12 +19,11 @@ from gateway.protocol.presence import Presence
 from gateway.protocol.request_body import RequestBody
 from gateway.protocol.to_converse import Translation, to_converse
 from gateway.request_options import is_strict, read_options
-from gateway.resolving import resolve_model, shown
+from gateway.resolving import MAX_SHOWN_CHARACTERS, resolve_model, shown
 
-# Of the caller's own words that are logged or given back.
-MAX_SHOWN_CHARACTERS: Final = 64
-# A longer body is understood in a thread: it takes long enough to hold up the other streams.
-LONG_BODY_BYTES: Final = 2**20
+# A longer body is understood in a thread: it takes long enough to hold up the other streams, some 60 ms for a megabyte.
+# Beside a thread they wait for the interpreter's 5 ms at a time.
+LONG_BODY_BYTES: Final = 2**18
 
 Parse = Callable[[bytes], tuple[MessagesRequest, Presence]]
 P = ParamSpec("P")
@@ -53,7 +52,7 @@ async def understand(request: web.Request, body: bytes, caller: Caller, parse: P
     resolution = await resolve_model(request.app, parsed.model, parsed.inference_geo)
     if not caller.may_use(resolution.name):
         raise PermissionDenied(f"Your key is not allowed to use {resolution.name}.")
-    line.model_id = resolution.model_id
+    line.model_id = shown(resolution.model_id)
     return await _run(is_long, _to_call, request, parsed, presence, resolution)
 
 

@@ -16,15 +16,18 @@ from gateway.catalog.models import (
     FINE_GRAINED,
     INTERLEAVED,
 )
-from gateway.protocol.disposition import UNKNOWN_BETA
+from gateway.protocol.disposition import MORE, UNKNOWN_BETA
 from gateway.protocol.features import FEATURES
 from gateway.protocol.messages import CustomTool, MessagesRequest
 from gateway.protocol.scope import Scope
 from gateway.protocol.tools import Tools
+from gateway.protocol.wording import shown
 
 # Values that may go out although nothing in the body needs them.
 ON_REQUEST: Final = (INTERLEAVED, CONTEXT_1M, FINE_GRAINED)
 MAX_BETAS_IN_BODY: Final = 40
+# What stands before a refusal, wherever the beta came from.
+HEADER: Final = "anthropic-beta"
 
 
 def to_betas(request: MessagesRequest, fields: dict[str, Any], tools: Tools, scope: Scope) -> list[str]:
@@ -41,7 +44,9 @@ def to_betas(request: MessagesRequest, fields: dict[str, Any], tools: Tools, sco
 
 def asked_betas(request: MessagesRequest, scope: Scope) -> list[str]:
     """Of the header, and of the body, where Bedrock's InvokeModel has them; each one once."""
-    in_body = [*_values(request.anthropic_beta), *_values(request.betas)]
+    in_body = list(dict.fromkeys([*_values(request.anthropic_beta), *_values(request.betas)]))
+    if len(in_body) > MAX_BETAS_IN_BODY:
+        scope.disposition.note_unknown(UNKNOWN_BETA, f"beta:{MORE}", HEADER)
     return list(dict.fromkeys([*scope.options.betas, *in_body[:MAX_BETAS_IN_BODY]]))
 
 
@@ -81,11 +86,11 @@ def _useful(fields: dict[str, Any], tools: Tools) -> Iterator[str]:
 
 
 def _disclose(beta: str, sent: bool, scope: Scope) -> None:
-    row = f"beta:{beta}"
+    row, path = f"beta:{beta}", f"{HEADER}: {shown(beta)}"
     if row not in FEATURES:
-        scope.disposition.note_unknown(UNKNOWN_BETA, row, "anthropic-beta")
+        scope.disposition.note_unknown(UNKNOWN_BETA, row, path)
         return
     if not sent:
         reason = "/not_on_this_model" if beta not in scope.model.capabilities.betas else "/without_use"
         row = next(name for name in (row + reason, f"{row}/without_use", row) if name in FEATURES)
-    scope.note(row, "anthropic-beta")
+    scope.note(row, path)

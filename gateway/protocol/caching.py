@@ -2,10 +2,11 @@
 
 A mark stands on a block, a cache point right behind it. Bedrock takes no point at the head of a list, behind reasoning,
 behind a document that is not a PDF, or inside a tool result, and four at most in all. A point that has to move or go is
-disclosed. Clients move their marks on every turn, so a mark must never change the content around it.
+disclosed. Clients move their marks on every turn, so a mark must never change the content around it. The TTLs of a
+request must not increase on the way: where blocks change places, the points keep their order (`in_their_order`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from gateway.catalog.capabilities import CachePlace
@@ -14,6 +15,9 @@ from gateway.protocol.converse import CachePoint, ContentBlock, ConverseRequest,
 from gateway.protocol.scope import Scope
 
 MAX_CACHE_POINTS: Final = 4
+# How far before its place a point is put at most. Bedrock itself looks for cached text 20 blocks back, and a walk
+# without an end would be repeated for every mark of a request made to be slow.
+MAX_STEPS_BACK: Final = 40
 # Of a point that does not say.
 DEFAULT_TTL: Final = "5m"
 
@@ -36,9 +40,7 @@ def mark(content: list[Element], control: CacheControl | None, scope: Scope, nam
     if PLACES[name] not in scope.model.capabilities.cache_points:
         scope.note(f"{name}/not_on_this_model")
         return
-    end = len(content)
-    while end and _takes_no_point(content[end - 1]):
-        end -= 1
+    end = _last_place(content)
     if end == 0:
         scope.note(f"{name}/no_place")
         return
@@ -50,6 +52,24 @@ def mark(content: list[Element], control: CacheControl | None, scope: Scope, nam
         content.insert(end, {"cachePoint": point})
     elif _ttl(before) != _ttl(point):
         scope.note(f"{name}/moved")
+
+
+def _last_place(content: Sequence[Mapping[str, object]]) -> int:
+    """The index behind the last block that takes a point. 0: there is none, or none near the end."""
+    last = len(content)
+    for end in range(last, max(last - MAX_STEPS_BACK, 0), -1):
+        if not _takes_no_point(content[end - 1]):
+            return end
+    return 0
+
+
+def in_their_order(moved: list[ContentBlock], before: list[ContentBlock], scope: Scope) -> list[ContentBlock]:
+    """The blocks of a turn that have changed places, with their cache points in the order of the caller's."""
+    points = (block for block in before if "cachePoint" in block)
+    content = [next(points) if "cachePoint" in block else block for block in moved]
+    if content != moved:
+        scope.note("content.cache_control/moved")
+    return content
 
 
 def _ttl(point: CachePoint) -> str:
@@ -96,10 +116,11 @@ def limit_points(request: ConverseRequest, scope: Scope) -> None:
 
 def _remove_first(content: list[Element], surplus: int, scope: Scope, name: str) -> int:
     """How many it removed, `surplus` at most."""
-    doomed = [index for index, block in enumerate(content) if "cachePoint" in block][: max(surplus, 0)]
-    for index in reversed(doomed):
-        del content[index]
+    points = [index for index, block in enumerate(content) if "cachePoint" in block]
+    doomed = frozenset(points[: max(surplus, 0)])
+    if doomed:
         scope.note(f"{name}/over_four")
+        content[:] = [block for index, block in enumerate(content) if index not in doomed]
     return len(doomed)
 
 

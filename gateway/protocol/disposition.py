@@ -12,6 +12,8 @@ from gateway.protocol.features import FEATURES, Feature
 
 MAX_NAMES: Final = 40
 MAX_NAME_CHARACTERS: Final = 64
+# Of the place that a refusal begins with: the caller's own field names can be of any length.
+MAX_PLACE_CHARACTERS: Final = 200
 # Stands last when there were more names than a header should hold.
 MORE: Final = "and_more"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:-]")
@@ -39,16 +41,15 @@ class Disposition:
         self._apply(FEATURES[row], name, path)
 
     def _apply(self, feature: Feature, name: str, path: str | None) -> None:
+        place = (path or name)[:MAX_PLACE_CHARACTERS]
         match feature.fate:
             case "kept":
                 return
             case "refused":
-                raise InvalidRequest(f"{path or name}: {feature.reason}")
+                raise InvalidRequest(f"{place}: {feature.reason}")
             case "approximated" | "dropped" as fate:
                 if self.strict and not (feature.harmless or feature.silent):
-                    raise InvalidRequest(
-                        f"{path or name}: strict mode is on, and this would be {fate}. {feature.reason}"
-                    )
+                    raise InvalidRequest(f"{place}: strict mode is on, and this would be {fate}. {feature.reason}")
                 if not feature.silent:
                     _add(self._dropped if fate == "dropped" else self._approximated, name)
 

@@ -28,7 +28,7 @@ class DocumentNames:
         while name in self._taken:
             self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
             suffix = f" ({self._repeats[wanted]})"
-            name = wanted[: MAX_CHARACTERS - len(suffix)] + suffix
+            name = wanted[: MAX_CHARACTERS - len(suffix)].rstrip() + suffix
         self._taken.add(name)
         return name
 

@@ -63,6 +63,7 @@ def _without_betas(
 
 def _fields(request: MessagesRequest, converse: ConverseRequest, tools: Tools, scope: Scope) -> dict[str, Any]:
     is_claude = scope.model.is_claude
+    note_other_efforts(request, scope)
     fields = _thinking_fields(request, converse, tools, scope) if is_claude else to_reasoning_effort(request, scope)
     fields |= top_k_fields(request, scope) | tools.fields
     betas = to_betas(request, fields, tools, scope)
@@ -79,7 +80,6 @@ def _thinking_fields(request: MessagesRequest, converse: ConverseRequest, tools:
     if thinking is not None:
         fields["thinking"] = thinking
     effort = to_effort(request, thinking, scope)
-    note_other_efforts(request, scope)
     if effort is not None:
         fields["output_config"] = {"effort": effort}
     return fields

@@ -20,7 +20,7 @@ FOREIGN_TOOL: Final = (
     "Amazon Bedrock does not have it. Leave it out, or define a tool of your own with an input_schema."
 )
 # The kinds of tools that have a Struct.
-TOOL_TYPES: Final = frozenset(member.__struct_config__.tag for member in get_args(Tool) or (Tool,))
+TOOL_TYPES: Final = frozenset(member.__struct_config__.tag for member in get_args(Tool))
 _MISSING_FIELD: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _INVALID_TAG: Final = re.compile(r"Invalid value (.*)", re.DOTALL)
 

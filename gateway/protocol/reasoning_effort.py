@@ -56,7 +56,10 @@ def _drop_details(thinking: Thinking | None, scope: Scope) -> None:
 def _drop_both(request: MessagesRequest, effort: str | None, scope: Scope) -> None:
     if effort is not None:
         scope.note("output_config.effort/not_on_this_model", "output_config.effort")
-    if request.thinking is not None and not isinstance(request.thinking, ThinkingDisabled):
+    if isinstance(request.thinking, ThinkingDisabled):
+        if scope.model.capabilities.always_reasons:
+            scope.note("thinking.disabled/always_on", "thinking")
+    elif request.thinking is not None:
         scope.note("thinking/not_on_this_model", "thinking")
 
 

@@ -21,8 +21,9 @@ TEXT: Final = "text"
 THINKING: Final = "thinking"
 REDACTED: Final = "redacted_thinking"
 TOOL_USE: Final = "tool_use"
-# Tool input that is told as text: an answer in a format, or a tool of Bedrock's own.
+# Tool input that is told as text: a tool of Bedrock's own, or an answer in a format.
 AS_TEXT: Final = "tool use told as text"
+AS_ANSWER: Final = "tool use told as the answer"
 UNDECIDED: Final = ""
 
 SERVER_TOOL: Final = "server_tool_use"
@@ -185,7 +186,7 @@ class BlockWriter:
         if not isinstance(name, str) or not isinstance(tool_use_id, str):
             raise UpstreamProtocolError("Bedrock started a tool call without its name or id.")
         if name == self._format_tool:
-            self._kind = AS_TEXT
+            self._kind = AS_ANSWER
             self.used_the_format_tool = True
             return b""
         if tool_use.get("type") == SERVER_TOOL:
@@ -203,7 +204,7 @@ class BlockWriter:
         fragment = expect_text(tool_use.get("input"))
         if self._kind == TOOL_USE:
             return _INPUT_DELTA % (self._next_index, orjson.dumps(fragment)) if fragment else b""
-        if self._kind == AS_TEXT:
+        if self._kind in (AS_TEXT, AS_ANSWER):
             return self._tell(fragment)
         raise UpstreamProtocolError("Bedrock sent tool input for a block that is not a tool call.")
 
@@ -248,6 +249,9 @@ class BlockWriter:
         if not self._block_open:
             return b""
         opening = self._write_redacted() if self._redacted else b""
+        if self._kind == AS_ANSWER and not self._written:
+            # An object without members comes as a call without input.
+            opening = self._tell("{}")
         self._block_open = False
         if not self._written:
             return b""

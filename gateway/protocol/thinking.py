@@ -78,6 +78,9 @@ def _as_accepted(request: MessagesRequest, max_tokens: int | None, scope: Scope)
 def _disabled(accepted: tuple[str, ...], scope: Scope) -> dict[str, Any] | None:
     if "disabled" in accepted:
         return {"type": "disabled"}
+    if "between_tools" in accepted:
+        scope.note("thinking.disabled/between_tools", "thinking")
+        return {"type": "between_tools"}
     # A model without any form never thinks: that is what was asked for.
     if accepted:
         scope.note("thinking.disabled/always_on", "thinking")

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from gateway.protocol.converse import ToolChoiceConfig
+from gateway.protocol.errors import InvalidRequest
 from gateway.protocol.messages import ToolChoice, ToolChoiceNone, ToolChoiceTool
 from gateway.protocol.scope import Scope
+from gateway.protocol.wording import shown
 
 NO_TOOL: Final = {"type": "none"}
 # Kinds of Claude's `thinking` that are not off.
@@ -38,13 +40,19 @@ LEFT_OUT: Final = Choice()
 
 
 def to_choice(choice: ToolChoice | None, offered: Collection[str], native: Collection[str], scope: Scope) -> Choice:
-    """`offered` are all tool names on the wire, `native` those of them that are Claude's own tools."""
+    """`offered` are all tool names on the wire, `native` those of them that are Claude's own tools.
+
+    Raises `InvalidRequest` when it demands a tool that is not offered: to a model that cannot be told the name, the
+    choice of another one would be silent.
+    """
     if choice is None:
         return LEFT_OUT
     if isinstance(choice, ToolChoiceNone):
         return no_choice(scope)
     name = scope.tool_names.on_wire(choice.name, "tool_choice.name") if isinstance(choice, ToolChoiceTool) else None
-    form = _accepted(_form(choice), name, offered, scope)
+    if isinstance(choice, ToolChoiceTool) and name not in offered:
+        raise InvalidRequest(f"tool_choice.name: `tools` offers no {shown(choice.name)}")
+    form = _accepted(_form(choice), offered, scope)
     one_at_a_time = _one_at_a_time(choice, scope)
     if form is None:
         return LEFT_OUT
@@ -74,17 +82,19 @@ def _form(choice: ToolChoice) -> Form:
     return form
 
 
-def _accepted(form: Form, name: str | None, offered: Collection[str], scope: Scope) -> Form | None:
-    """The same form, or one that means the same here; otherwise the model chooses. None: nothing may be said."""
+def _accepted(form: Form, offered: Collection[str], scope: Scope) -> Form | None:
+    """The same form, or one that means the same here, or else the nearest. None: nothing may be said."""
     accepted = scope.model.capabilities.tool_choices
     if form in accepted:
         return form
     if form != "auto":
         other: Form = "tool" if form == "any" else "any"
-        if other in accepted and len(offered) == 1 and name in (None, *offered):
+        if other in accepted and len(offered) == 1:
             return other
         scope.note("tool_choice/not_forced", "tool_choice")
-    return "auto" if "auto" in accepted else None
+    # The demanded tool, if it has to be one: any of them is nearer than none.
+    nearest: tuple[Form, ...] = ("any", "auto") if form == "tool" else ("auto",)
+    return next((nearer for nearer in nearest if nearer in accepted), None)
 
 
 def _one_at_a_time(choice: ToolChoice, scope: Scope) -> bool:

@@ -59,8 +59,11 @@ def _blocks(block: ToolResultBlock) -> tuple[ResultBlock, ...]:
 def _to_content(block: ResultBlock, path: str, scope: Scope, beside: list[ContentBlock]) -> ToolResultContent:
     """Blank text becomes an empty one, which the caller takes out."""
     match block:
+        case TextBlock(text=text) if not text.strip():
+            scope.note("content.text/blank", path)
+            return {"text": ""}
         case TextBlock():
-            return {"text": plain_text(block, path, scope) if block.text.strip() else ""}
+            return {"text": plain_text(block, path, scope)}
         case ImageBlock():
             image = to_image(block, path, scope)
             if scope.model.capabilities.images_in_tool_results:

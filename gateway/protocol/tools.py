@@ -158,7 +158,7 @@ def _offer(request: MessagesRequest, history: _History, scope: Scope) -> _Offer:
     offer = _Offer()
     for index, tool in enumerate(request.tools or ()):
         path = f"tools.{index}"
-        if tool.name == PLACEHOLDER_TOOL:
+        if tool.name == PLACEHOLDER_TOOL and tool.defer_loading:
             scope.note("tools.custom/placeholder", path)
             continue
         wanted = tool.name in history.referenced or tool.name in history.used or tool.name == demanded

@@ -14,9 +14,9 @@ from itertools import groupby
 from typing import Final
 
 from gateway.protocol.blocks import DocumentBlock, RequestBlock, TextBlock, ToolAdditionBlock, ToolRemovalBlock
-from gateway.protocol.caching import mark
+from gateway.protocol.caching import in_their_order, mark
 from gateway.protocol.content import CACHE_CONTROL, Draft, append_block
-from gateway.protocol.converse import ContentBlock, Role, Turn
+from gateway.protocol.converse import ContentBlock, Role, TextContent, Turn
 from gateway.protocol.documents import SIBLING_TEXT
 from gateway.protocol.errors import InvalidRequest
 from gateway.protocol.messages import Message
@@ -31,64 +31,75 @@ FILLER: Final = "."
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What one message became. `follows`: it goes behind the tool results of its turn, wherever the message stood."""
+    """What one message became."""
 
     role: Role
     follows: bool
+    """It goes behind the tool results of its turn, wherever the message stood."""
     content: list[ContentBlock]
+    has_text: bool
+    """Its turn has text, here or before."""
 
 
 def to_turns(messages: tuple[Message, ...], scope: Scope) -> list[Turn]:
     pieces: list[_Piece] = []
     for index, message in enumerate(messages):
-        pieces += _to_pieces(message, f"messages.{index}", pieces, scope)
+        _add_pieces(message, f"messages.{index}", pieces, scope)
     if not pieces:
         raise InvalidRequest("messages: at least one message with content is required")
     turns = [_to_turn(role, list(group), scope) for role, group in groupby(pieces, key=lambda piece: piece.role)]
-    _trim_prefill(turns[-1], scope)
+    if turns[-1]["role"] == "assistant":
+        _trim_prefill(turns[-1]["content"], scope)
     return _as_the_model_wants(turns, scope)
 
 
-def _trim_prefill(turn: Turn, scope: Scope) -> None:
+def _trim_prefill(content: list[ContentBlock], scope: Scope) -> None:
     """An answer that the caller has begun: Claude refuses white space at its end. Only the last turn can be one."""
-    block = turn["content"][-1]
-    if turn["role"] != "assistant" or "text" not in block:
-        return
-    trimmed = block["text"].rstrip()
-    if trimmed != block["text"]:
-        turn["content"][-1] = {"text": trimmed}
+    # A cache point may stand behind its last block, but nothing else.
+    last = len(content) - (2 if "cachePoint" in content[-1] else 1)
+    trimmed = _trimmed(content[last])
+    if trimmed != content[last]:
+        content[last] = trimmed
         scope.note("content.text/prefill")
 
 
-def _to_pieces(message: Message, path: str, before: list[_Piece], scope: Scope) -> list[_Piece]:
-    """Those with something in them. `before`: what the earlier messages became."""
+def _trimmed(block: ContentBlock) -> ContentBlock:
+    if "text" in block:
+        return {"text": block["text"].rstrip()}
+    if "citationsContent" in block:
+        cited = block["citationsContent"]
+        texts: list[TextContent] = [{"text": content["text"].rstrip()} for content in cited["content"]]
+        return {"citationsContent": {"content": texts, "citations": cited["citations"]}}
+    return block
+
+
+def _add_pieces(message: Message, path: str, pieces: list[_Piece], scope: Scope) -> None:
+    """What the message becomes, behind what the earlier ones became."""
     blocks = (TextBlock(message.content),) if isinstance(message.content, str) else message.content
     match message.role:
         case "system":
-            pieces = [_Piece("user", follows=True, content=_operator_note(blocks, path, scope))]
+            _add_piece("user", _operator_note(blocks, path, scope), pieces, follows=True)
         case "user" | "assistant" as role:
-            draft = _to_draft(role, blocks, path, before, scope)
-            pieces = [_Piece(role, follows=False, content=draft.content)]
-            if draft.beside:
-                pieces.append(_Piece(role, follows=True, content=draft.beside))
-    return [piece for piece in pieces if piece.content]
+            draft = _to_draft(role, blocks, path, scope, has_text=_has_text(role, pieces))
+            _add_piece(role, draft.content, pieces, follows=False)
+            _add_piece(role, draft.beside, pieces, follows=True)
+
+
+def _add_piece(role: Role, content: list[ContentBlock], pieces: list[_Piece], *, follows: bool) -> None:
+    if content:
+        has_text = _has_text(role, pieces) or any("text" in block for block in content)
+        pieces.append(_Piece(role, follows, content, has_text))
 
 
 def _has_text(role: Role, pieces: list[_Piece]) -> bool:
     """Whether the turn that a message of this role joins has text already."""
-    for piece in reversed(pieces):
-        if piece.role != role:
-            break
-        if any("text" in block for block in piece.content):
-            return True
-    return False
+    return bool(pieces) and pieces[-1].role == role and pieces[-1].has_text
 
 
-def _to_draft(role: Role, blocks: tuple[RequestBlock, ...], path: str, before: list[_Piece], scope: Scope) -> Draft:
+def _to_draft(role: Role, blocks: tuple[RequestBlock, ...], path: str, scope: Scope, *, has_text: bool) -> Draft:
     draft = Draft(role)
-    lonely = _last_lonely_document(blocks)
-    if lonely is not None and (_has_text(role, before) or not scope.model.capabilities.documents):
-        lonely = None
+    wants_text = scope.model.capabilities.documents and not has_text
+    lonely = _last_lonely_document(blocks) if wants_text else None
     for index, block in enumerate(blocks):
         if lonely is not None and block is lonely:
             _append_with_sibling(draft, lonely, f"{path}.content.{index}", scope)
@@ -141,11 +152,11 @@ def _operator_note(blocks: tuple[RequestBlock, ...], path: str, scope: Scope) ->
 
 def _to_turn(role: Role, pieces: list[_Piece], scope: Scope) -> Turn:
     if role == "user":
-        return {"role": role, "content": _after_the_results(pieces)}
-    return {"role": role, "content": _calls_last([block for piece in pieces for block in piece.content], scope)}
+        return {"role": role, "content": _after_the_results(pieces, scope)}
+    return {"role": role, "content": _calls_last(_flat(piece.content for piece in pieces), scope)}
 
 
-def _after_the_results(pieces: list[_Piece]) -> list[ContentBlock]:
+def _after_the_results(pieces: list[_Piece], scope: Scope) -> list[ContentBlock]:
     """In the order of the client, but what follows the results, and came before the last, goes right behind it."""
     last = max((index for index, piece in enumerate(pieces) if _results_end(piece.content)), default=-1)
     content: list[ContentBlock] = []
@@ -158,7 +169,7 @@ def _after_the_results(pieces: list[_Piece]) -> list[ContentBlock]:
             content += [*piece.content[:end], *held, *piece.content[end:]]
         else:
             content += piece.content
-    return content
+    return in_their_order(content, _flat(piece.content for piece in pieces), scope) if held else content
 
 
 def _results_end(content: list[ContentBlock]) -> int:
@@ -174,11 +185,8 @@ def _calls_last(content: list[ContentBlock], scope: Scope) -> list[ContentBlock]
         called = called or "toolUse" in block
         if called and ("text" in block or "citationsContent" in block):
             scope.note("messages.order")
-            parts = list(_with_points(content))
-            return [
-                *_flat(part for part in parts if "toolUse" not in part[0]),
-                *_flat(part for part in parts if "toolUse" in part[0]),
-            ]
+            parts = sorted(_with_points(content), key=lambda part: "toolUse" in part[0])
+            return in_their_order(_flat(parts), content, scope)
     return content
 
 
@@ -202,7 +210,7 @@ def _as_the_model_wants(turns: list[Turn], scope: Scope) -> list[Turn]:
     """Turns that some models want apart, and a conversation that begins with the user's."""
     if not scope.model.capabilities.results_with_text:
         turns = [part for turn in turns for part in _results_apart(turn, scope)]
-    if turns[0]["role"] == "assistant" and not scope.model.is_claude:
+    if turns[0]["role"] == "assistant" and not scope.model.capabilities.assistant_first:
         scope.note("messages.turns/begun_by_the_assistant", "messages.0")
         turns = [{"role": "user", "content": [{"text": FILLER}]}, *turns]
     return turns

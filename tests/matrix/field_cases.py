@@ -232,6 +232,12 @@ _HEADERS: Final[tuple[RequestCase, ...]] = (
         headers={**GUARDRAIL, "x-amzn-bedrock-trace": "ENABLED_FULL"},
         sent={"guardrailConfig.trace": "enabled_full"},
     ),
+    dropped(
+        "header:x-amzn-bedrock-trace/without_guardrail",
+        headers={"x-amzn-bedrock-trace": "ENABLED"},
+        sent={"guardrailConfig": ABSENT},
+        harmless=True,
+    ),
     kept(
         "header:x-amzn-bedrock-service-tier",
         headers={"x-amzn-bedrock-service-tier": "flex"},

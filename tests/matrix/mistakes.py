@@ -1,7 +1,8 @@
 """The known mistakes of others, and the tests that fail when one of them is made here.
 
 Rows of two lists: `messages` is what gateways that put the Messages API on Converse get wrong, `client` what breaks for
-users of Claude Code behind other gateways. Each test was seen to fail with the mistake made in a copy of the tree.
+users of Claude Code behind other gateways. Each test was seen to fail with the mistake made in a copy of the tree; of
+`messages 22` only its half about names, since flips of the rows `content.*.source.url` show the other.
 """
 
 from typing import Final

@@ -26,6 +26,12 @@ _THINKING: Final[tuple[RequestCase, ...]] = (
     kept("thinking.disabled", thinking(BOTH, type="disabled"), sent={THINKING: {"type": "disabled"}}),
     kept("thinking.between_tools", thinking(BETWEEN, type="between_tools"), sent={THINKING: {"type": "between_tools"}}),
     approximated(
+        "thinking.disabled/between_tools",
+        thinking(BETWEEN, type="disabled"),
+        sent={THINKING: {"type": "between_tools"}},
+        at="thinking",
+    ),
+    approximated(
         "thinking.disabled/always_on",
         thinking(ALWAYS, type="disabled"),
         sent={THINKING: ABSENT},
@@ -67,6 +73,7 @@ _THINKING: Final[tuple[RequestCase, ...]] = (
         "thinking.display/not_taken",
         thinking("claude-sonnet-4-5", **BUDGET, display="omitted"),
         sent={THINKING: BUDGET},
+        harmless=True,
     ),
     kept(
         "thinking.block_binding",

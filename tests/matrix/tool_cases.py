@@ -237,6 +237,7 @@ _NATIVE: Final[tuple[RequestCase, ...]] = (
         _native_body("bash_20250124", cache_control=MARK),
         sent={"toolConfig.tools.1": POINT, OWN_TOOLS: [{"type": "bash_20250124", "name": "bash"}]},
         at="tools.1.cache_control",
+        harmless=True,
     ),
 )
 

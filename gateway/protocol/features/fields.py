@@ -110,8 +110,9 @@ FIELDS: Final[tuple[Feature, ...]] = (
     approximated(
         "output_config.format/by_prompt",
         _FIELD,
-        "The model has no structured output on Bedrock and cannot be made to call a tool: the system prompt asks for "
-        "JSON of this schema, and nothing enforces it.",
+        "The model has no structured output on Bedrock, and the model or the request (other tools, thinking, a schema "
+        "that is no object) leaves no room for a forced tool: the system prompt asks for JSON of this schema, and "
+        "nothing enforces it.",
     ),
     dropped("output_config.task_budget", _FIELD, "Not documented for Bedrock: the model is not told its budget."),
     kept("output_format", _FIELD, "The older name of `output_config.format`, with the same meaning.", "json_schema"),

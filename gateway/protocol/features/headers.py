@@ -25,6 +25,12 @@ HEADERS: Final[tuple[Feature, ...]] = (
         "The operator has set a guardrail (CHATRIX_GUARDRAIL): callers cannot choose another one.",
     ),
     kept("header:x-amzn-bedrock-trace", _HEADER, "`guardrailConfig.trace`: ENABLED, DISABLED or ENABLED_FULL."),
+    dropped(
+        "header:x-amzn-bedrock-trace/without_guardrail",
+        _HEADER,
+        "There is no guardrail, neither the caller's nor the operator's: there is nothing to trace.",
+        harmless=True,
+    ),
     kept(
         "header:x-amzn-bedrock-service-tier",
         _HEADER,

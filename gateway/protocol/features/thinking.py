@@ -20,6 +20,11 @@ THINKING: Final[tuple[Feature, ...]] = (
     kept("thinking.disabled", _THINKING, "As it is, where the model takes it.", "type", "display"),
     kept("thinking.between_tools", _THINKING, "As it is, where the model takes it.", "type", "display"),
     approximated(
+        "thinking.disabled/between_tools",
+        _THINKING,
+        "The model always thinks; thinking between tool calls only is the least it can do.",
+    ),
+    approximated(
         "thinking.disabled/always_on",
         _THINKING,
         "The model has no switch for it: it thinks as much as it does by itself.",
@@ -30,7 +35,11 @@ THINKING: Final[tuple[Feature, ...]] = (
         _THINKING,
         "The model is no Claude: how much it may think becomes the level of its own effort.",
     ),
-    dropped("thinking/not_on_this_model", _THINKING, "The model cannot think, or not within max_tokens."),
+    dropped(
+        "thinking/not_on_this_model",
+        _THINKING,
+        "The model cannot be told to think: it does by itself or not at all, or max_tokens leaves no room.",
+    ),
     dropped(
         "thinking/tool_loop_without_thinking",
         _THINKING,
@@ -49,6 +58,7 @@ THINKING: Final[tuple[Feature, ...]] = (
         "thinking.display/not_taken",
         _THINKING,
         "The model always shows what it thinks, or nobody here knows this way of showing it.",
+        harmless=True,
     ),
     kept(
         "thinking.block_binding",

@@ -70,7 +70,9 @@ _CUSTOM: Final[tuple[Feature, ...]] = (
 
 _ALL_TOOLS: Final[tuple[Feature, ...]] = (
     kept("tools.cache_control", _TOOL, "A cache point right behind the tool."),
-    approximated("tools.cache_control/moved", _TOOL, "Bedrock takes no point there: it stands as near as it can."),
+    approximated(
+        "tools.cache_control/moved", _TOOL, "Bedrock takes no point there: it stands as near as it can.", harmless=True
+    ),
     dropped("tools.cache_control/no_place", _TOOL, "There is nothing before it that could be cached.", harmless=True),
     dropped("tools.cache_control/over_four", _TOOL, "Bedrock takes four points, and later ones are worth more."),
     dropped("tools.cache_control/left_out", _TOOL, "The tools themselves are left out.", harmless=True),
@@ -205,7 +207,8 @@ _CHOICES: Final[tuple[Feature, ...]] = (
     approximated(
         "tool_choice/not_forced",
         _CHOICE,
-        "The model refuses a forced choice on Bedrock: it chooses by itself, and may answer in words.",
+        "The model refuses this forced choice on Bedrock: it must call one of the tools where it takes `any`, "
+        "otherwise it chooses by itself, and may answer in words.",
     ),
     refused(
         "tool_choice/forced_while_thinking",

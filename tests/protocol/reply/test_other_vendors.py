@@ -119,6 +119,14 @@ def test_the_input_of_the_format_tool_is_the_text_of_the_answer() -> None:
     assert whole(*frames, format_tool="answer_in_format")["content"] == reply.blocks
 
 
+@pytest.mark.parametrize("fragments", [[], [""]], ids=["no delta", "an empty one"])
+def test_an_answer_in_a_format_without_members_is_an_empty_object_and_not_nothing(fragments: list[str]) -> None:
+    said = [delta(0, toolUse={"input": fragment}) for fragment in fragments]
+    frames = [START, tool_start(0, "answer_in_format"), *said, block_stop(0), stop("tool_use"), METADATA]
+    assert read(*frames, format_tool="answer_in_format").text == "{}"
+    assert whole(*frames, format_tool="answer_in_format")["content"] == [{"type": "text", "text": "{}"}]
+
+
 def test_an_answer_in_a_format_that_was_cut_short_says_so() -> None:
     reply = read(START, *FORMAT, block_stop(0), stop("max_tokens"), METADATA, format_tool="answer_in_format")
     assert ended(reply)["stop_reason"] == "max_tokens"

@@ -150,8 +150,16 @@ def test_betas_in_the_body_are_read_like_those_in_the_header(field: str, value: 
 def test_strict_mode_lets_harmless_betas_pass_and_refuses_unknown_ones() -> None:
     _, disposition, _ = run("claude-code-20250219", "context-management-2025-06-27", strict=True)
     assert len(disposition.dropped) == 2
-    with pytest.raises(InvalidRequest, match="strict mode"):
+    with pytest.raises(InvalidRequest, match=r"^anthropic-beta: 'from-the-future-2027-01-01': strict mode is on"):
         run("from-the-future-2027-01-01", strict=True)
+
+
+def test_betas_in_the_body_that_are_too_many_to_read_are_named_as_such() -> None:
+    known = ["claude-code-20250219", "oauth-2025-04-20"]
+    _, disposition, _ = run(betas=known * 30)
+    assert disposition.dropped == tuple(f"beta:{beta}" for beta in known)
+    _, disposition, _ = run(betas=[*known, *(f"b{number}" for number in range(39))])
+    assert disposition.dropped[0] == "beta:and_more"
 
 
 def without_betas(body: RequestBody) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """Cache marks: where their points stand, and what happens to those that cannot stand there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.protocol.request.conftest import translate_request
 
 Translate = Callable[..., Any]
 POINT = {"cachePoint": {"type": "default"}}
@@ -201,3 +206,77 @@ def test_points_keep_their_own_ttl_in_every_part_of_a_request(translate: Transla
     assert outcome.turns[0]["content"][1] == hour
     assert outcome.turns[1]["content"][1] == POINT
     assert (outcome.dropped, outcome.approximated) == ((), ())
+
+
+HOUR = {"cachePoint": {"type": "default", "ttl": "1h"}}
+
+
+def call(tool_use_id: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": tool_use_id, "name": "a", "input": {}}
+
+
+def result(tool_use_id: str) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": tool_use_id, "content": "x"}
+
+
+def test_points_that_change_places_keep_their_order(translate: Translate) -> None:
+    outcome = translate(
+        [
+            *messages(call("1"), role="assistant"),
+            *messages(marked("note", ttl="1h"), role="system"),
+            *messages(marked(result("1"))),
+        ]
+    )
+    assert kinds(outcome, 1)[::2] == ["toolResult", "<system-reminder>\nnote\n</system-reminder>"]
+    assert outcome.turns[1]["content"][1::2] == [HOUR, POINT]
+    assert "content.cache_control" in outcome.approximated
+
+
+def test_points_that_change_places_and_are_alike_are_not_disclosed(translate: Translate) -> None:
+    outcome = translate(messages(marked(call("1")), marked("b"), role="assistant"))
+    assert kinds(outcome) == ["b", "cachePoint", "toolUse", "cachePoint"]
+    assert outcome.approximated == ("tools", "messages.order")
+
+
+def message(role: str, *blocks: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    content = st.lists(st.sampled_from([*blocks, *map(marked, blocks)]), min_size=1, max_size=3)
+    return content.map(lambda chosen: {"role": role, "content": chosen})
+
+
+CONVERSATIONS = st.lists(
+    st.one_of(
+        message("user", result("1"), text("a"), text(" "), DOCUMENT),
+        message("assistant", call("1"), text("b")),
+        message("system", text("note")),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@given(conversation=CONVERSATIONS, hours=st.integers(0, 4))
+def test_ttls_that_do_not_increase_never_do(conversation: list[dict[str, Any]], hours: int) -> None:
+    """Bedrock refuses a request whose TTLs increase on the way."""
+    ttls = chain(repeat("1h", hours), repeat("5m"))
+    said = [
+        {**said, "content": [{**block, **with_ttl(block, ttls)} for block in said["content"]]} for said in conversation
+    ]
+    outcome = translate_request(
+        {"model": "claude-opus-4-6", "max_tokens": 9, "messages": [*messages(text("a")), *said]}
+    )
+    points = [block["cachePoint"] for turn in outcome.turns for block in turn["content"] if "cachePoint" in block]
+    sent = [point["ttl"] for point in points]
+    assert sent == sorted(sent)  # "1h" before "5m"
+
+
+def with_ttl(block: dict[str, Any], ttls: Iterator[str]) -> dict[str, Any]:
+    return {"cache_control": {"type": "ephemeral", "ttl": next(ttls)}} if "cache_control" in block else {}
+
+
+@pytest.mark.parametrize(("documents", "places"), [(40, ()), (39, (1,))])
+def test_a_point_moves_only_so_far(translate: Translate, documents: int, places: tuple[int, ...]) -> None:
+    content = [text("a"), *([DOCUMENT] * (documents - 1)), marked(DOCUMENT)]
+    outcome = translate(messages(*content))
+    blocks = outcome.turns[0]["content"]
+    assert tuple(index for index, block in enumerate(blocks) if "cachePoint" in block) == places
+    assert outcome.dropped == (() if places else ("content.cache_control",))

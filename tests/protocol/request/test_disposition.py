@@ -70,6 +70,14 @@ def test_strict_mode_refuses_unknown_fields() -> None:
         Disposition(strict=True).note_unknown(UNKNOWN_FIELD, "new_field", "new_field")
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_refusal_repeats_a_long_name_only_in_part(strict: bool) -> None:
+    row = UNKNOWN_FIELD if strict else "thread"
+    with pytest.raises(InvalidRequest) as refusal:
+        Disposition(strict=strict).note_unknown(row, "x" * 10_000, "x" * 10_000)
+    assert len(str(refusal.value)) < 500
+
+
 def test_what_is_removed_silently_changes_nothing(translate: Callable[..., Any]) -> None:
     placeholder = {"name": "DeferredToolPlaceholder", "input_schema": {"type": "object"}, "defer_loading": True}
     billing = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2;"}

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -298,3 +299,21 @@ def test_what_to_do_with_large_images_is_dropped_by_name(translate: Translate, o
 
 def test_many_images_all_arrive(translate_content: Translate) -> None:
     assert len(translate_content(*[image(PNG)] * 30)) == 30
+
+
+def test_a_repeated_long_title_never_has_two_spaces_in_a_row(translate_content: Translate) -> None:
+    title = f"{'a' * 195} {'b' * 4}"
+    content = translate_content(plain(title=title), plain(title=title), BESIDE)
+    assert names(content) == [title, f"{'a' * 195} (2)"]
+
+
+def test_documents_without_a_text_take_no_longer_for_being_many(translate: Translate) -> None:
+    """A request that is made to be slow must not hold up the others."""
+
+    def seconds(*content: dict[str, Any]) -> float:
+        conversation = [{"role": "user", "content": list(content)}] * 2000
+        started = perf_counter()
+        translate(conversation)
+        return perf_counter() - started
+
+    assert min(seconds(plain()) for _ in range(2)) < 4 * min(seconds(plain(), BESIDE) for _ in range(2))

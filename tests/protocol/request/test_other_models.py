@@ -161,6 +161,12 @@ def test_a_conversation_that_the_assistant_begins_gets_a_turn_of_the_user_first(
     assert outcome.approximated == ("messages.turns",)
 
 
+def test_an_effort_of_a_message_is_disclosed_on_every_model(translate: Translate) -> None:
+    directed = {**user(text("a")), "output_config": {"effort": "low"}}
+    for model in ("gpt-oss-120b", "mistral-large-3", "claude-opus-5-5"):
+        assert translate([directed], model=model).dropped == ("messages.output_config",)
+
+
 def test_claude_takes_a_conversation_that_the_assistant_begins(translate: Translate) -> None:
     """Recorded on Sonnet 4.5."""
     outcome = translate([assistant(text("Welcome.")), user(text("Hello."))])

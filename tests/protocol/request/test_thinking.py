@@ -28,7 +28,7 @@ ENABLED = {"type": "enabled", "budget_tokens": 2000}
         (OLD, {"type": "disabled"}, {"type": "disabled"}, (), ()),
         (ADAPTIVE, {"type": "disabled"}, {"type": "disabled"}, (), ()),
         (ALWAYS, {"type": "disabled"}, None, (), ("thinking.disabled",)),
-        (BETWEEN, {"type": "disabled"}, None, (), ("thinking.disabled",)),
+        (BETWEEN, {"type": "disabled"}, {"type": "between_tools"}, (), ("thinking.disabled",)),
         (BETWEEN, {"type": "between_tools"}, {"type": "between_tools"}, (), ()),
         (ALWAYS, {"type": "between_tools"}, {"type": "adaptive"}, (), ("thinking",)),
         (OLD, {"type": "between_tools"}, {"type": "enabled", "budget_tokens": 4000}, (), ("thinking",)),

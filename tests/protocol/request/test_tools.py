@@ -132,6 +132,11 @@ def test_the_placeholder_is_never_offered_and_not_worth_a_word(translate: Transl
     assert outcome.approximated == ()
 
 
+def test_a_callers_own_tool_of_the_placeholders_name_is_offered(translate: Translate) -> None:
+    outcome = translate(tools=[tool("DeferredToolPlaceholder")])
+    assert offered(outcome) == ["DeferredToolPlaceholder"]
+
+
 @pytest.mark.parametrize(
     ("choice", "converse", "native"),
     [

@@ -40,19 +40,25 @@ def sent(outcome: Outcome) -> tuple[Any, Any]:
         (UNFORCED, {"type": "any"}, "ab", {"auto": {}}, ("tool_choice",)),
         (UNFORCED, {"type": "tool", "name": "a"}, "a", {"auto": {}}, ("tool_choice",)),
         (OTHER, {"type": "any"}, "ab", {"any": {}}, ()),
-        (OTHER, {"type": "tool", "name": "a"}, "ab", {"auto": {}}, ("tool_choice",)),
+        (OTHER, {"type": "tool", "name": "a"}, "ab", {"any": {}}, ("tool_choice",)),
         (OTHER, {"type": "tool", "name": "a"}, "a", {"any": {}}, ()),
         (SILENT, {"type": "auto"}, "ab", None, ()),
         (SILENT, {"type": "any"}, "ab", None, ("tool_choice",)),
         (SILENT, {"type": "tool", "name": "a"}, "a", None, ("tool_choice",)),
     ],
 )
-def test_a_forced_choice_that_the_model_refuses_becomes_auto_and_is_disclosed(
+def test_a_forced_choice_that_the_model_refuses_becomes_the_nearest_and_is_disclosed(
     translate: Translate, model: str, choice: Any, names: str, converse: Any, approximated: tuple[str, ...]
 ) -> None:
     outcome = translate(model=model, tools=tools(*names), tool_choice=choice)
     assert sent(outcome) == (converse, None)
     assert outcome.approximated == approximated
+
+
+@pytest.mark.parametrize("model", [CLAUDE, UNFORCED, OTHER, SILENT])
+def test_a_demanded_tool_that_is_not_offered_is_refused_on_every_model(translate: Translate, model: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^tool_choice\.name: `tools` offers no 'b'"):
+        translate(model=model, tools=tools("a"), tool_choice={"type": "tool", "name": "b"})
 
 
 def test_parallel_calls_stay_forbidden_when_the_choice_is_not_forced(translate: Translate) -> None:

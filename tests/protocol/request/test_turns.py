@@ -167,6 +167,24 @@ def test_white_space_at_the_end_of_a_begun_answer_goes(translate: Translate) -> 
     assert outline(translate([user("a"), assistant("Hello \n"), user("b")]))[1] == ("assistant", ["Hello \n"])
 
 
+def test_white_space_before_the_cache_point_of_a_begun_answer_goes_too(translate: Translate) -> None:
+    outcome = translate([user("a"), assistant(text("Hello \n", **MARK))])
+    assert outline(outcome)[1] == ("assistant", ["Hello", "cachePoint"])
+    assert outcome.approximated == ("content.text",)
+
+
+def test_white_space_at_the_end_of_a_begun_answer_with_citations_goes_too(translate: Translate) -> None:
+    citation = {"type": "char_location", "cited_text": "Hello", "document_index": 0}
+    messages = [user("a"), assistant("First. ", text("Hello \n", citations=[citation]))]
+    [_, cited] = translate(messages).turns[1]["content"]
+    assert cited["citationsContent"]["content"] == [{"text": "Hello"}]
+    assert cited["citationsContent"]["citations"] == [
+        {"location": {"documentChar": {"documentIndex": 0}}, "sourceContent": [{"text": "Hello"}]}
+    ]
+    [_, cited] = translate([*messages, user("b")]).turns[1]["content"]
+    assert cited["citationsContent"]["content"] == [{"text": "Hello \n"}]
+
+
 def test_other_blocks_in_a_note_are_refused(translate: Translate) -> None:
     with pytest.raises(InvalidRequest, match=r"^messages\.1\.content\.1: .* takes no tool_use block"):
         translate([user("a"), note("n", call("1"))])
