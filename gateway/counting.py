@@ -25,6 +25,7 @@ from gateway.protocol.errors import (
     RequestTooLarge,
 )
 from gateway.protocol.estimate import Estimate, estimate_output_format
+from gateway.protocol.model_fields import BETAS
 from gateway.protocol.to_converse import Translation
 from gateway.secret_store import Clocks, Instant
 from gateway.upstreams.counting import TokenCounting, encode_count
@@ -172,13 +173,14 @@ class TokenCounter:
     async def _send(self, question: Question) -> int:
         """Two calls at most. Without betas where the model refuses them, as the conversation goes too."""
         model_id, translation = question.model.model_id, question.translation
-        if translation.without_betas is None or model_id not in self._refused_betas:
+        betas = translation.request.get("additionalModelRequestFields", {}).get(BETAS, [])
+        if translation.without_betas is None or not self._refused_betas.refuses(model_id, betas):
             try:
                 return await self._counting.count(model_id, question.body)
             except InvalidBeta:
                 if translation.without_betas is None:
                     raise
-                self._refused_betas.add(model_id)
+                self._refused_betas.add(model_id, betas)
         return await self._counting.count(model_id, encode_count(translation.request, translation.without_betas))
 
     def _rests(self, ability: Ability) -> bool:

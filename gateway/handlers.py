@@ -16,6 +16,7 @@ from gateway.intake import GATEKEEPER, SETTINGS, authenticate, read_body
 from gateway.listing import list_models, retrieve_model
 from gateway.logs import AccessLine
 from gateway.middleware import LINE, Handler
+from gateway.protocol.disposition import disclosure
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protocol.features import FEATURES
 from gateway.protocol.from_converse import StreamTranslator
@@ -40,10 +41,13 @@ async def messages(request: web.Request) -> web.StreamResponse:
         line.streamed = bool(call.request.stream)
         model, estimate, calibration = call.resolution.model, call.estimate, app[COUNTER].calibration
         translator = start_translator(call, line, calibration.tokens(model, estimate))
-        upstream = app[BEDROCK].converse_stream(call.resolution.model_id, call.body, max_tokens=call.request.max_tokens)
-        headers = call.headers
+        body = app[BEDROCK].choose_form(call.resolution.model_id, call.body)
+        if body is not call.body:
+            line.lose(body.dropped, body.approximated)
+        upstream = app[BEDROCK].converse_stream(call.resolution.model_id, body, max_tokens=call.request.max_tokens)
+        headers = call.headers | disclosure(line.dropped, line.approximated)
         # A request is often a hundred times as long as its answer, and must not stay as long in memory.
-        del call
+        del call, body
         if line.streamed:
             response: web.StreamResponse = await stream_reply(
                 request, upstream, translator, headers, line, app[SETTINGS]

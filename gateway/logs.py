@@ -61,6 +61,11 @@ class AccessLine:
         if self.first_event_ms is None:
             self.first_event_ms = self._elapsed_ms()
 
+    def lose(self, dropped: tuple[str, ...], approximated: tuple[str, ...]) -> None:
+        """More of the request than its translation has told of."""
+        self.dropped = tuple(dict.fromkeys((*self.dropped, *dropped)))
+        self.approximated = tuple(dict.fromkeys((*self.approximated, *approximated)))
+
     def note_failure(self, failure: Exception) -> GatewayError:
         """What to answer: the failure itself if it was meant for the caller, otherwise a plain 500.
 

@@ -33,6 +33,11 @@ STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
 SHUT_DOWN: Final = "The gateway was shut down before the answer was whole. Send the request again."
 
+LOST_LATE: Final = (
+    "Bedrock refused a beta late, and without it the answer would lack what was asked for ({}). Send the request "
+    "again: it will be answered without, and say so."
+)
+
 T = TypeVar("T")
 
 Upstream = AbstractAsyncContextManager[BedrockStream]
@@ -171,6 +176,9 @@ async def _relay(upstream: Upstream, translator: StreamTranslator, writer: Event
     try:
         async with upstream as stream, aclosing(stream.frames()) as batches:
             _note_upstream(stream, line)
+            if writer.committed and (stream.dropped or stream.approximated):
+                # The headers that would have told have gone out. The next request is told in time.
+                raise Overloaded(LOST_LATE.format(", ".join((*stream.dropped, *stream.approximated))))
             writer.name_upstream(line)
             async for frames in batches:
                 line.first_event()
@@ -233,8 +241,7 @@ def upstream_headers(line: AccessLine) -> dict[str, str]:
 
 def _note_upstream(stream: BedrockStream, line: AccessLine) -> None:
     line.upstream_request_id = stream.request_id
-    line.dropped += stream.dropped
-    line.approximated += stream.approximated
+    line.lose(stream.dropped, stream.approximated)
 
 
 def _note(translator: StreamTranslator, line: AccessLine) -> None:

@@ -11,7 +11,7 @@ import orjson
 
 from gateway.protocol.converse import ConverseRequest
 from gateway.protocol.errors import InvalidRequest
-from gateway.protocol.model_fields import WithoutBetas
+from gateway.protocol.model_fields import BETAS, WithoutBetas
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,16 @@ class RequestBody:
     other_end: bytes | None = None
     """Without betas the body is the first `common_bytes` and this. None: there is no such form."""
     dropped: tuple[str, ...] = ()
-    """What the caller is to be told when that one is sent."""
+    """What the caller is to be told when that one is sent; of that one itself, what he has to be told of it."""
     approximated: tuple[str, ...] = ()
+    betas: tuple[str, ...] = ()
+    """Those that are sent."""
 
-    def without_betas(self) -> bytes:
+    def without_betas(self) -> "RequestBody":
         if self.other_end is None:
             raise ValueError("this body has no other form")
-        return self.whole[: self.common_bytes] + self.other_end
+        whole = self.whole[: self.common_bytes] + self.other_end
+        return RequestBody(whole, dropped=self.dropped, approximated=self.approximated)
 
 
 def encode(request: ConverseRequest) -> bytes:
@@ -40,15 +43,18 @@ def encode(request: ConverseRequest) -> bytes:
 
 def encode_both(request: ConverseRequest, other: WithoutBetas | None) -> RequestBody:
     fields = request.get("additionalModelRequestFields")
-    if fields is None or other is None:
+    if fields is None:
         return RequestBody(encode(request))
+    betas = tuple(fields.get(BETAS, ()))
+    if other is None:
+        return RequestBody(encode(request), betas=betas)
     last = request.copy()
     del last["additionalModelRequestFields"]
     last["additionalModelRequestFields"] = fields
     whole = encode(last)
     common_bytes = len(whole) - len(_end(fields))
     other_end = _end(other.fields) if other.fields else b"}"
-    return RequestBody(whole, common_bytes, other_end, other.dropped, other.approximated)
+    return RequestBody(whole, common_bytes, other_end, other.dropped, other.approximated, betas)
 
 
 def _end(fields: dict[str, Any]) -> bytes:

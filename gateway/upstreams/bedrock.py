@@ -77,7 +77,8 @@ BODY_PARAMETER: Final = "chatrixBody"
 class BedrockStream:
     """The frames of one response. `request_id` is Bedrock's own.
 
-    `dropped` and `approximated` are what the caller must be told besides: the request went without its betas.
+    `dropped` and `approximated` are what the caller must be told besides: the request went without its betas, in a
+    second call.
     """
 
     def __init__(
@@ -138,6 +139,12 @@ class Bedrock:
         """For the other operations of the same service."""
         return self._client
 
+    def choose_form(self, model_id: str, body: RequestBody) -> RequestBody:
+        """The form without betas, if the model has lately refused them. Its caller has to be told before the answer."""
+        if body.other_end is None or not self._refused_betas.refuses(model_id, body.betas):
+            return body
+        return body.without_betas()
+
     @asynccontextmanager
     async def converse_stream(
         self, model_id: str, body: RequestBody, *, max_tokens: int | None = None
@@ -157,19 +164,17 @@ class Bedrock:
     async def _open(self, model_id: str, body: RequestBody, max_tokens: int | None) -> BedrockStream:
         """Two calls at most."""
         try:
-            if body.other_end is None:
-                return BedrockStream(await self._send(model_id, body.whole))
-            if model_id not in self._refused_betas:
-                try:
-                    return BedrockStream(await self._send(model_id, body.whole))
-                except BedrockRefusal as refusal:
-                    if not refusal.is_about_betas:
-                        raise
-                self._refused_betas.add(model_id)
-            response = await self._send(model_id, body.without_betas())
+            return BedrockStream(await self._send(model_id, body.whole))
+        except BedrockRefusal as refusal:
+            error = refusal.translated(max_tokens)
+            if body.other_end is None or not isinstance(error, InvalidBeta):
+                raise _naming(body.betas, error) from refusal
+        self._refused_betas.add(model_id, body.betas)
+        other = body.without_betas()
+        try:
+            return BedrockStream(await self._send(model_id, other.whole), other.dropped, other.approximated)
         except BedrockRefusal as refusal:
             raise refusal.translated(max_tokens) from refusal
-        return BedrockStream(response, body.dropped, body.approximated)
 
     async def _send(self, model_id: str, body: bytes) -> aiohttp.ClientResponse:
         """Raises `BedrockRefusal` as it came, everything else as a `GatewayError`."""
@@ -183,6 +188,13 @@ class Bedrock:
         return response
 
 
+def _naming(betas: tuple[str, ...], error: GatewayError) -> GatewayError:
+    """Bedrock does not say which beta it refuses, and the caller may have sent none: some come with a field."""
+    if isinstance(error, InvalidBeta) and betas:
+        error.message += f" (Sent with this request, for what it asks: {', '.join(betas)}.)"
+    return error
+
+
 class BedrockRefusal(Exception):
     """An HTTP answer that is not a stream. Raised in botocore's hook, before its parser, which fails on odd bodies."""
 
@@ -193,11 +205,6 @@ class BedrockRefusal(Exception):
         self._status = status
         self._headers = headers
         self._raw_body = raw_body
-
-    @property
-    def is_about_betas(self) -> bool:
-        """The model does not know one of them; which one it was, Bedrock does not say."""
-        return isinstance(self.translated(None), InvalidBeta)
 
     def translated(self, max_tokens: int | None) -> GatewayError:
         # "ThrottlingException:http://internal.amazon.com/...": the name ends at the colon.

@@ -20,9 +20,9 @@ from gateway.protocol.request_body import RequestBody
 from gateway.protocol.to_converse import to_converse
 from gateway.secret_store import Clocks
 from gateway.settings import Settings
-from gateway.simulator import Simulator, SimulatorOptions, open_simulator
+from gateway.simulator import Refusal, Simulator, SimulatorOptions, Trouble, open_simulator
 from gateway.upstreams.bedrock import Bedrock, BedrockStream, open_bedrock
-from gateway.upstreams.refused_betas import MAX_MODELS, TTL_SECONDS, RefusedBetas
+from gateway.upstreams.refused_betas import MAX_REFUSALS, TTL_SECONDS, RefusedBetas
 from tests.support.anthropic_stream import read_stream
 from tests.support.gateway import Gateway, asking, aws_environment, run_gateway
 
@@ -64,11 +64,13 @@ def body_of(request: dict[str, Any], *betas: str) -> tuple[str, RequestBody]:
     return resolution.model_id, to_converse(parsed, resolution.model, Disposition(), Options(betas=betas)).encode()
 
 
-async def send(bedrock: Bedrock, request: dict[str, Any], *betas: str) -> BedrockStream:
+async def send(bedrock: Bedrock, request: dict[str, Any], *betas: str) -> BedrockStream | RequestBody:
+    """What knows of the losses: the form that was chosen for a model known to refuse, otherwise the stream."""
     model_id, body = body_of(request, *betas)
-    async with bedrock.converse_stream(model_id, body) as stream:
+    chosen = bedrock.choose_form(model_id, body)
+    async with bedrock.converse_stream(model_id, chosen) as stream:
         assert [frame async for frames in stream.frames() for frame in frames]
-        return stream
+        return stream if chosen is body else chosen
 
 
 def fields_sent(simulator: Simulator) -> list[dict[str, Any]]:
@@ -162,11 +164,55 @@ async def test_nothing_else_is_sent_twice(
 
 def test_the_memory_of_refusals_is_bounded() -> None:
     refused = RefusedBetas(Time().clocks())
-    for number in range(MAX_MODELS + 1):
-        refused.add(f"model-{number}")
-    assert "model-0" not in refused
-    assert "model-1" in refused
-    assert f"model-{MAX_MODELS}" in refused
+    for number in range(MAX_REFUSALS + 1):
+        refused.add(f"model-{number}", ["a"])
+    assert not refused.refuses("model-0", ["a"])
+    assert refused.refuses("model-1", ["a"])
+    assert refused.refuses(f"model-{MAX_REFUSALS}", ["a"])
+
+
+def test_only_requests_with_all_the_refused_betas_are_concerned() -> None:
+    refused = RefusedBetas(Time().clocks())
+    refused.add("model", ["a", "b"])
+    assert refused.refuses("model", ["b", "c", "a"])
+    assert not refused.refuses("model", ["a"])
+    assert not refused.refuses("other", ["a", "b"])
+
+
+async def test_one_callers_beta_does_not_cost_the_others_theirs(simulator: Simulator) -> None:
+    effort = {"model": "claude-opus-4-5", "output_config": {"effort": "high"}}
+    tool = {"name": "Read", "input_schema": {"type": "object"}, "eager_input_streaming": True}
+    async with run_bedrock(simulator) as bedrock:
+        await send(bedrock, asking(REFUSED_ONCE, model="claude-opus-4-5", tools=[tool]))
+        await send(bedrock, asking("[[say:hello]]", **effort))
+    assert fields_sent(simulator)[-1]["output_config"] == {"effort": "high"}
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+async def test_a_beta_refused_for_good_is_named(gateway: Gateway, strict: str) -> None:
+    """The caller sent none: it came with the effort."""
+    request = asking(ALWAYS_REFUSED, model="claude-opus-4-5", output_config={"effort": "high"})
+    async with gateway.post(request, headers={"x-chatrix-strict": strict}) as response:
+        assert response.status == 400
+        message = (await response.json())["error"]["message"]
+    assert message.startswith("invalid beta flag")
+    assert ("effort-2025-11-24" in message) == (strict == "1")
+
+
+async def test_a_loss_that_the_headers_cannot_tell_any_more_is_an_error(simulator: Simulator) -> None:
+    """The early 200 has gone out with its headers when Bedrock refuses the beta."""
+    request = asking("[[say:hello]]", model="claude-opus-4-5", output_config={"effort": "high"}, stream=True)
+    refusal = Refusal("ValidationException", "invalid beta flag")
+    simulator.troubles["ConverseStream"] = Trouble(refusal=refusal, delay_seconds=0.5, times=1)
+    async with run_gateway(simulator, commit_seconds=0.05) as gateway:
+        async with gateway.post(request) as response:
+            events = (await response.read()).decode()
+        assert events.rstrip().splitlines()[-2] == "event: error"
+        assert "(output_config.effort)" in events
+        assert "message_stop" not in events
+        async with gateway.post(request) as response:
+            assert response.headers["x-chatrix-dropped"] == "output_config.effort"
+            assert "message_stop" in (await response.read()).decode()
 
 
 async def test_a_long_body_is_the_same_the_second_time(simulator: Simulator) -> None:

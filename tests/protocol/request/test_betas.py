@@ -163,7 +163,7 @@ def test_betas_in_the_body_that_are_too_many_to_read_are_named_as_such() -> None
 
 
 def without_betas(body: RequestBody) -> dict[str, Any]:
-    request: dict[str, Any] = orjson.loads(body.without_betas())
+    request: dict[str, Any] = orjson.loads(body.without_betas().whole)
     return request
 
 
