@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from gateway.catalog import Model
+from gateway.catalog import Model, Resolution
 from gateway.protocol.calibration import Calibration
 from gateway.protocol.errors import (
     GatewayError,
@@ -109,12 +109,17 @@ class TokenCounter:
         self._refused_betas = RefusedBetas(clocks)
 
     async def count(
-        self, translation: Translation, model: Model, estimate: Estimate, *, is_long: bool = False
+        self, translation: Translation, resolution: Resolution, estimate: Estimate, *, is_long: bool = False
     ) -> Count:
         """The request is sound: no failure of the counting is an error of the caller.
 
+        Nobody is asked if the conversation must not be sent to the gateway's own Region.
+
         `is_long`: it is written in a thread, because it would hold up the other streams.
         """
+        model = resolution.model
+        if not resolution.region_permitted:
+            return Count(self.calibration.tokens(model, estimate), is_exact=False)
         if is_long:
             question = await asyncio.to_thread(to_question, translation, model, estimate)
         else:

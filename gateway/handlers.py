@@ -83,9 +83,7 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     with request.app[ADMISSION].enter():
         call = await understand(request, await read_body(request), caller, parse_count)
         is_long = len(call.body.whole) >= LONG_BODY_BYTES
-        count = await request.app[COUNTER].count(
-            call.translation, call.resolution.model, call.estimate, is_long=is_long
-        )
+        count = await request.app[COUNTER].count(call.translation, call.resolution, call.estimate, is_long=is_long)
     return reply_json({"input_tokens": count.tokens}, {**call.headers, **count.headers})
 
 

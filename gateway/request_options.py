@@ -30,6 +30,7 @@ GUARDRAIL: Final = "x-amzn-bedrock-guardrailidentifier"
 GUARDRAIL_VERSION_HEADER: Final = "x-amzn-bedrock-guardrailversion"
 TRACE: Final = "x-amzn-bedrock-trace"
 TIER: Final = "x-amzn-bedrock-service-tier"
+LATENCY: Final = "x-amzn-bedrock-performanceconfig-latency"
 # Those that have a row of their own; the version belongs to the guardrail.
 NOTED: Final = (
     "anthropic-version",
@@ -40,6 +41,7 @@ NOTED: Final = (
     GUARDRAIL,
     TRACE,
     TIER,
+    LATENCY,
 )
 # Claude Code sends about a dozen.
 MAX_BETAS: Final = 40
@@ -49,8 +51,10 @@ def is_strict(headers: Headers, settings: Settings) -> bool:
     """The header can switch strictness on for one request; it cannot switch off what the operator has set.
 
     Raises `InvalidRequest` for any other word: a caller who wants to hear of losses must not lose the wish itself.
+    A `0` that a proxy or a library adds beside it does not take it away.
     """
-    return _choice(headers, STRICT, ("1", "0")) == "1" or settings.strict
+    wishes = [_chosen(value, STRICT, ("1", "0")) for value in _values(headers, STRICT)]
+    return "1" in wishes or settings.strict
 
 
 def read_options(headers: Headers, settings: Settings, disposition: Disposition) -> Options:
@@ -67,15 +71,16 @@ def read_options(headers: Headers, settings: Settings, disposition: Disposition)
 
 
 def _betas(headers: Headers, disposition: Disposition) -> tuple[str, ...]:
-    betas = dict.fromkeys(_values(headers))
+    betas = dict.fromkeys(_values(headers, BETA))
     for beta in list(betas)[MAX_BETAS:]:
         disposition.note_unknown(UNKNOWN_BETA, f"beta:{MORE}", BETA)
         del betas[beta]
     return tuple(betas)
 
 
-def _values(headers: Headers) -> Iterator[str]:
-    for header in headers.getall(BETA, []):
+def _values(headers: Headers, name: str) -> Iterator[str]:
+    """Of a header that may come more than once, or with several values."""
+    for header in headers.getall(name, []):
         for value in header.split(","):
             if value.strip():
                 yield value.strip()
@@ -83,11 +88,12 @@ def _values(headers: Headers) -> Iterator[str]:
 
 def _guardrail(headers: Headers, settings: Settings, disposition: Disposition) -> Guardrail | None:
     trace = _choice(headers, TRACE, GUARDRAIL_TRACES) or settings.guardrail_trace
+    wished = [name for name in (GUARDRAIL, GUARDRAIL_VERSION_HEADER) if name in headers]
     if settings.guardrail is not None:
-        if GUARDRAIL in headers:
-            disposition.note(f"header:{GUARDRAIL}/operators", GUARDRAIL)
+        if wished:
+            disposition.note(f"header:{GUARDRAIL}/operators", wished[0])
         return replace(settings.guardrail, trace=trace)
-    if GUARDRAIL not in headers and GUARDRAIL_VERSION_HEADER not in headers:
+    if not wished:
         if TRACE in headers:
             disposition.note(f"header:{TRACE}/without_guardrail", TRACE)
         return None
@@ -105,6 +111,10 @@ def _matching(headers: Headers, name: str, expression: str, allowed: str) -> str
 
 def _choice(headers: Headers, name: str, choices: tuple[str, ...]) -> str | None:
     value = headers.get(name, "").strip().lower()
-    if value and value not in choices:
+    return _chosen(value, name, choices) if value else None
+
+
+def _chosen(value: str, name: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
         raise InvalidRequest(f"{name}: must be one of {', '.join(choices)}")
-    return value or None
+    return value

@@ -26,6 +26,11 @@ _AROUND: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("ap-south-", ("in", "apac")),
     ("ap-", ("apac",)),
 )
+# Partitions of AWS without the commercial profiles, and what their Regions can call.
+_OTHER_PARTITIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("us-gov-", ("us-gov", REGION)),
+    ("cn-", (REGION,)),
+)
 
 
 class NotInGeography(Exception):
@@ -42,6 +47,11 @@ def geographies_around(region: str) -> tuple[str, ...]:
     return next((around for prefix, around in _AROUND if region.startswith(prefix)), ())
 
 
+def geographies_containing(region: str) -> tuple[str, ...]:
+    """Canada may call the profiles of the US, but what is answered in Canada is not answered in the US."""
+    return tuple(around for around in geographies_around(region) if around != "us" or region.startswith("us-"))
+
+
 class Place(NamedTuple):
     """The Region that is called, and the geographies that are allowed, most wanted first. Empty: all of them."""
 
@@ -53,13 +63,20 @@ class Place(NamedTuple):
         wanted = self.allowed or (*geographies_around(self.region), GLOBAL, REGION, *served)
         if REGION in served and REGION not in wanted and self.permits(REGION):
             wanted = (*wanted, REGION)
-        return next((geography for geography in wanted if geography in served), None)
+        return next((geography for geography in wanted if geography in served and geography in self.reachable), None)
+
+    @property
+    def reachable(self) -> tuple[str, ...]:
+        """What the Region's partition of AWS has at all."""
+        return next((own for prefix, own in _OTHER_PARTITIONS if self.region.startswith(prefix)), GEOGRAPHIES)
 
     def permits(self, geography: str) -> bool:
-        """A request that stays in its Region stays in every geography around it."""
+        """A request that stays in its Region stays in every geography that contains it."""
+        if geography not in self.reachable:
+            return False
         if not self.allowed or geography in self.allowed:
             return True
-        return geography == REGION and not {GLOBAL, *geographies_around(self.region)}.isdisjoint(self.allowed)
+        return geography == REGION and not {GLOBAL, *geographies_containing(self.region)}.isdisjoint(self.allowed)
 
     def permits_regions(self, regions: Sequence[str]) -> bool:
         """All these Regions are inside what is allowed. An empty name is how `global` profiles name their Regions."""
@@ -68,7 +85,7 @@ class Place(NamedTuple):
         return bool(regions) and all(self._permits_region(region) for region in regions)
 
     def _permits_region(self, region: str) -> bool:
-        return not set(geographies_around(region)).isdisjoint(self.allowed) or (
+        return not set(geographies_containing(region)).isdisjoint(self.allowed) or (
             REGION in self.allowed and region == self.region
         )
 

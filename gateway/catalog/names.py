@@ -151,8 +151,10 @@ def _read_plain(forms: Sequence[str]) -> Wanted | None:
     if row is not None:
         return Known(row)
     name = forms[-1]
-    if name in SHORT_NAMES:
-        return Newest(name)
+    # `claude-sonnet-latest` has lost its end by now.
+    family = name.removeprefix("claude-")
+    if family in SHORT_NAMES:
+        return Newest(family)
     return Unknown(_undated(name)) if name.startswith("claude-") else None
 
 

@@ -75,6 +75,8 @@ class Resolution:
     """Another model than the one asked for will answer."""
     geography: str = REGION
     """Of the profile, which decides the price; `application` when it is hidden behind an ARN."""
+    region_permitted: bool = False
+    """The conversation may be sent to the Region that is called, too: tokens are counted there, by the base id."""
 
 
 EVERYWHERE: Final = Preferences()
@@ -97,6 +99,27 @@ def choose(
 ) -> Resolution | None:
     """`resolve`, for a name that has been read."""
     place = Place(region, preferences.geographies)
+    resolution = _choose(wanted, place, preferences, discovered)
+    if resolution is None or not place.permits(REGION):
+        return resolution
+    return replace(resolution, region_permitted=_may_stay(wanted, resolution.model_id, region, discovered))
+
+
+def _may_stay(wanted: Wanted | None, model_id: str, region: str, discovered: Discovered) -> bool:
+    """Who names a profile's geography, or an ARN, has chosen where to be answered. In doubt it is not the Region."""
+    if model_id.startswith("arn:") and model_id.split(":")[3] != region:
+        return False
+    match wanted:
+        case Provided(geography=geography):
+            return geography == REGION or Place(region, (geography,)).permits(REGION)
+        case Application(arn):
+            told = discovered.applications.get(arn)
+            return told is not None and not {"", region}.isdisjoint(told.regions)
+        case _:
+            return True
+
+
+def _choose(wanted: Wanted | None, place: Place, preferences: Preferences, discovered: Discovered) -> Resolution | None:
     match wanted:
         case Known(row):
             serving = _in_service(row)
@@ -135,7 +158,7 @@ def served_models(region: str, preferences: Preferences = EVERYWHERE) -> list[Mo
 def _at(row: Model, place: Place, *, substituted: bool) -> Resolution:
     geography = place.choose(row.geographies(place.region))
     if geography is None:
-        raise NotInGeography(row.name, place.allowed)
+        raise NotInGeography(row.name, place.allowed or place.reachable)
     return Resolution(row, row.id_in(geography), row.name, substituted, geography)
 
 
@@ -151,7 +174,7 @@ def _unknown(name: str, place: Place, discovered: Discovered) -> Resolution | No
     if found:
         geography = place.choose(tuple(found))
         if geography is None:
-            raise NotInGeography(name, place.allowed)
+            raise NotInGeography(name, place.allowed or place.reachable)
         return Resolution(kin_of_claude(name), found[geography], name, substituted=False, geography=geography)
     family = family_in(name)
     return _newest(family, place, substituted=True) if family in NEWEST else None
@@ -167,7 +190,7 @@ def _provided(provided: Provided, place: Place) -> Resolution:
     """Of the ARN of a base model its own Region counts, which need not be the one that is called."""
     is_inside = place.permits_regions((provided.region,)) if provided.region else place.permits(provided.geography)
     if not is_inside:
-        raise NotInGeography(provided.name, place.allowed)
+        raise NotInGeography(provided.name, place.allowed or place.reachable)
     return Resolution(provided.kin, provided.model_id, provided.name, substituted=False, geography=provided.geography)
 
 
@@ -184,7 +207,7 @@ def _application(
     row, name = found
     is_vouched_for = configured is not None and not preferences.of_one_request
     if not is_vouched_for and not place.permits_regions(told.regions if told else ()):
-        raise NotInGeography(f"{name} by this profile", place.allowed)
+        raise NotInGeography(f"{name} by this profile", place.allowed or place.reachable)
     return Resolution(row, application.arn, name, substituted=False, geography=APPLICATION)
 
 

@@ -145,20 +145,32 @@ def _to_source(block: DocumentBlock, file: _File, cited: bool, scope: Scope) -> 
 def _read(block: DocumentBlock, path: str, scope: Scope) -> _File:
     match block.source:
         case Base64Source(media_type=media_type, data=data):
-            document_format = DOCUMENT_FORMATS.get(media_type.lower())
-            if document_format is None:
-                raise InvalidRequest(f"{path}.media_type: documents of type {shown(media_type)} are not supported")
-            return _File(document_format, path, base64=sound_base64(data, f"{path}.data"))
-        case PlainTextSource(data=text):
+            return _File(_format(media_type, path), path, base64=sound_base64(data, f"{path}.data"))
+        case PlainTextSource(media_type=media_type, data=text):
+            document_format = PLAIN if media_type is None else _text_format(media_type, path)
             if not text:
                 raise InvalidRequest(f"{path}.data: empty")
-            return _File(PLAIN, path, texts=(text,))
+            return _File(document_format, path, texts=(text,))
         case ContentSource():
             return _File(PLAIN, path, texts=tuple(_texts(block.source, f"{path}.content", scope)))
         case UrlSource() | FileSource():
             raise InvalidRequest(f"{path}: the document must be in the request itself, as base64 or text")
         case _:
             assert_never(block.source)
+
+
+def _format(media_type: str, path: str) -> str:
+    document_format = DOCUMENT_FORMATS.get(media_type.lower())
+    if document_format is None:
+        raise InvalidRequest(f"{path}.media_type: documents of type {shown(media_type)} are not supported")
+    return document_format
+
+
+def _text_format(media_type: str, path: str) -> str:
+    document_format = _format(media_type, path)
+    if document_format not in TEXT_FORMATS:
+        raise InvalidRequest(f"{path}.media_type: {shown(media_type)} is no text; send the document as base64")
+    return document_format
 
 
 def _texts(source: ContentSource, path: str, scope: Scope) -> list[str]:

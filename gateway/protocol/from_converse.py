@@ -12,14 +12,18 @@ from gateway.protocol.bedrock_errors import from_bedrock
 from gateway.protocol.errors import ApiError, UpstreamProtocolError
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.payloads import parse_payload, readable_payload
+from gateway.protocol.redaction import redact
 from gateway.protocol.reply_blocks import BlockWriter
 from gateway.protocol.response_fields import ResponseFields, read_response_fields
 from gateway.protocol.stop_reasons import MALFORMED, STOP_REASONS, stop_details
 from gateway.protocol.tool_use_ids import ToolUseIds
-from gateway.protocol.usage import UNREPORTED, Usage, from_converse_usage, usage_at_start
+from gateway.protocol.usage import UNREPORTED, Usage, from_converse_usage, is_told, usage_at_start
 
 RESPONSE_FIELDS: Final = "additionalModelResponseFields"
 _MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+# Of Bedrock's own words that nobody here knows.
+MAX_CODE_CHARACTERS: Final = 80
 
 
 class StreamTranslator:
@@ -152,7 +156,7 @@ class StreamTranslator:
         if translated is None:
             # From the future: clients know how to treat a reason they do not know, better than we can guess.
             self._unknown_events += 1
-            return reason
+            return redact(reason)[:MAX_CODE_CHARACTERS]
         if translated == "end_turn" and self._blocks.used_a_tool:
             # Seen on models other than Claude. The client would not run the tool.
             return "tool_use"
@@ -164,7 +168,7 @@ class StreamTranslator:
         self.done = True
         metadata = self._metadata or {}
         fields = read_response_fields(self._stop.get(RESPONSE_FIELDS), metadata.get(RESPONSE_FIELDS))
-        if isinstance(metadata.get("usage"), dict):
+        if is_told(metadata.get("usage")):
             self.usage = from_converse_usage(
                 metadata["usage"], fields, metadata.get("serviceTier"), only_1h_cache=self._only_1h_cache
             )
@@ -191,9 +195,8 @@ class StreamTranslator:
             name = headers.get(":exception-type", "")
             raise from_bedrock(name, readable_payload(raw_payload), max_tokens=self._max_tokens)
         if headers.get(":message-type") == "error":
-            raise ApiError(
-                f"Bedrock broke off the stream with an error ({headers.get(':error-code', 'no code')[:80]})."
-            )
+            code = redact(headers.get(":error-code", "no code"))[:MAX_CODE_CHARACTERS]
+            raise ApiError(f"Bedrock broke off the stream with an error ({code}).")
         raise UpstreamProtocolError("Bedrock sent a frame that is neither an event nor an error.")
 
 

@@ -4,6 +4,7 @@ Which forms those are is the catalog's business. Both go into Claude's own field
 and its `outputConfig.effort` is unproven. Models that are no Claude: `reasoning_effort.py`.
 """
 
+from itertools import takewhile
 from typing import Any, Final, assert_never
 
 from gateway.catalog import ALL_EFFORTS
@@ -42,14 +43,19 @@ def to_thinking(
 
 
 def _began_without_thinking(turns: list[Turn]) -> bool:
-    """A tool's result is waited for, and nothing in the conversation was ever thought.
+    """A tool's result is waited for, and nothing was thought since the user spoke last.
 
     Claude then refuses an `enabled` thinking ("Expected `thinking` or `redacted_thinking`, but found `tool_use`"), and
-    no client can mend its history. Once there is any thinking, leaving it out would be refused in turn, so it stays.
-    Clients get here by switching thinking on, or the model, in the middle of a tool loop.
+    no client can mend its history. Once there is any thinking in this loop, leaving it out would be refused in turn, so
+    it stays. Clients get here by switching thinking on, or the model, in the middle of a tool loop.
     """
-    awaited = bool(turns) and any("toolResult" in block for block in turns[-1]["content"])
-    return awaited and not any("reasoningContent" in block for turn in turns for block in turn["content"])
+    awaited = bool(turns) and _has(turns[-1], "toolResult")
+    loop = takewhile(lambda turn: turn["role"] == "assistant" or _has(turn, "toolResult"), reversed(turns))
+    return awaited and not any(_has(turn, "reasoningContent") for turn in loop)
+
+
+def _has(turn: Turn, kind: str) -> bool:
+    return any(kind in block for block in turn["content"])
 
 
 def _as_accepted(request: MessagesRequest, max_tokens: int | None, scope: Scope) -> dict[str, Any] | None:

@@ -42,15 +42,39 @@ class _Piece:
 
 
 def to_turns(messages: tuple[Message, ...], scope: Scope) -> list[Turn]:
-    pieces: list[_Piece] = []
-    for index, message in enumerate(messages):
-        _add_pieces(message, f"messages.{index}", pieces, scope)
+    pieces = _to_pieces(messages, scope)
     if not pieces:
         raise InvalidRequest("messages: at least one message with content is required")
     turns = [_to_turn(role, list(group), scope) for role, group in groupby(pieces, key=lambda piece: piece.role)]
     if turns[-1]["role"] == "assistant":
         _trim_prefill(turns[-1]["content"], scope)
     return _as_the_model_wants(turns, scope)
+
+
+def _to_pieces(messages: tuple[Message, ...], scope: Scope) -> list[_Piece]:
+    """In the order of the messages. One of the user's that says nothing is passed over, but not at either end.
+
+    There the conversation would become another one: begun by the assistant, or with an answer to be continued.
+    """
+    pieces: list[_Piece] = []
+    unsaid: str | None = None
+    for index, message in enumerate(messages):
+        path, before = f"messages.{index}", len(pieces)
+        _add_pieces(message, path, pieces, scope)
+        if len(pieces) == before:
+            unsaid = path if message.role == "user" else unsaid
+            continue
+        if unsaid and not before:
+            _expect_user(pieces[0], unsaid)
+        unsaid = None
+    if unsaid and pieces:
+        _expect_user(pieces[-1], unsaid)
+    return pieces
+
+
+def _expect_user(piece: _Piece, unsaid: str) -> None:
+    if piece.role == "assistant":
+        raise InvalidRequest(f"{unsaid}: user messages must have non-empty content")
 
 
 def _trim_prefill(content: list[ContentBlock], scope: Scope) -> None:

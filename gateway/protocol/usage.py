@@ -65,6 +65,14 @@ def usage_at_start(input_tokens_estimate: int) -> dict[str, Any]:
     return {**UNREPORTED, "input_tokens": input_tokens_estimate, "inference_geo": None, "speed": None}
 
 
+def is_told(usage: object) -> bool:
+    """Without both numbers nobody knows what the answer cost: it must not count as nothing."""
+    return isinstance(usage, dict) and None not in (
+        as_count(usage.get("inputTokens")),
+        as_count(usage.get("outputTokens")),
+    )
+
+
 def from_converse_usage(
     usage: Mapping[str, Any],
     fields: ResponseFields = NO_FIELDS,
@@ -72,7 +80,7 @@ def from_converse_usage(
     *,
     only_1h_cache: bool = False,
 ) -> Usage:
-    """Missing or odd counts are zero: a missing number must not break an answer that is whole.
+    """`usage` is told (`is_told`). Other counts that are missing or odd are zero.
 
     `only_1h_cache`: the request asked for no cache of 5 minutes, which decides where nothing else tells the split.
     """

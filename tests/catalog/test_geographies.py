@@ -202,3 +202,36 @@ def test_geographies_are_written_as_a_list_in_order(text: str, geographies: tupl
 def test_other_words_for_a_geography_are_refused_with_the_right_ones(text: str) -> None:
     with pytest.raises(ValueError, match="global, us-gov, us, eu"):
         parse_geographies(text)
+
+
+@pytest.mark.parametrize("name", ["kimi-k2.5", "moonshotai.kimi-k2.5"])
+def test_what_is_answered_in_canada_is_not_answered_in_the_us(name: str) -> None:
+    assert model_id(name, "ca-central-1", "ca") == "moonshotai.kimi-k2.5"
+    with pytest.raises(NotInGeography):
+        resolve(name, "ca-central-1", Preferences(("us",)))
+    assert model_id("claude-opus-5-5", "ca-central-1", "us") == "us.anthropic.claude-opus-5-5"
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
+def test_another_partition_has_none_of_the_commercial_profiles(region: str) -> None:
+    for name in ("claude-fable-5", "us.anthropic.claude-fable-5", "global.anthropic.claude-fable-5"):
+        for geographies in ((), ("global",), ("us", "global")):
+            with pytest.raises(NotInGeography):
+                resolve(name, region, Preferences(geographies))
+    with pytest.raises(NotInGeography, match=r"\(.*region\)"):
+        resolve("claude-fable-5", region)
+    assert "claude-fable-5" not in {row.name for row in served_models(region)}
+    assert model_id("nova-pro", region) == "amazon.nova-pro-v1:0"
+
+
+def test_govcloud_has_its_own_profiles() -> None:
+    assert model_id("claude-opus-5-5", "us-gov-west-1") == "us-gov.anthropic.claude-opus-5-5"
+    assert model_id("claude-opus-5-5", "us-gov-west-1", "global", "us-gov") == "us-gov.anthropic.claude-opus-5-5"
+
+
+@pytest.mark.parametrize("family", ["opus", "sonnet", "haiku", "fable"])
+def test_the_latest_of_a_family_is_what_was_asked_for(family: str) -> None:
+    latest, short = resolve(f"claude-{family}-latest", "us-west-2"), resolve(family, "us-west-2")
+    assert latest == short
+    assert latest is not None
+    assert not latest.substituted

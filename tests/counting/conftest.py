@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from aiobotocore.session import get_session
 
-from gateway.catalog import Model, resolve
+from gateway.catalog import Model, Resolution, resolve
 from gateway.counting import Count, TokenCounter
 from gateway.protocol.calibration import Calibration
 from gateway.protocol.estimate import estimate_input
@@ -25,10 +25,14 @@ from tests.support.gateway import aws_environment
 COUNTABLE = "claude-sonnet-4-5"
 
 
-def model(name: str = COUNTABLE) -> Model:
+def resolved(name: str = COUNTABLE) -> Resolution:
     resolution = resolve(name, "us-west-2")
     assert resolution is not None
-    return resolution.model
+    return resolution
+
+
+def model(name: str = COUNTABLE) -> Model:
+    return resolved(name).model
 
 
 @dataclass
@@ -47,7 +51,7 @@ async def count_request(
 ) -> Count:
     """`request` is a Converse request; `fields` are what else its translation says."""
     translation = Translation(request, {}, (), **fields)
-    return await counter.count(translation, model(name), estimate_input(request, model(name)), is_long=is_long)
+    return await counter.count(translation, resolved(name), estimate_input(request, model(name)), is_long=is_long)
 
 
 @dataclass

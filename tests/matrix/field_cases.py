@@ -244,6 +244,12 @@ _HEADERS: Final[tuple[RequestCase, ...]] = (
         sent={"serviceTier": {"type": "flex"}},
     ),
     dropped(
+        "header:x-amzn-bedrock-performanceconfig-latency",
+        headers={"x-amzn-bedrock-performanceconfig-latency": "optimized"},
+        sent={"performanceConfig": ABSENT},
+        at="x-amzn-bedrock-performanceconfig-latency",
+    ),
+    dropped(
         "header:anthropic-user-profile-id",
         headers={"anthropic-user-profile-id": "profile"},
         sent={"inferenceConfig.maxTokens": 4000},

@@ -145,8 +145,8 @@ _DOCUMENTS: Final[tuple[RequestCase, ...]] = (
     ),
     kept(
         "content.document.source.text",
-        user(document(TEXT_SOURCE, title="Notes")),
-        sent={f"{FIRST}.document.source": {"bytes": ALPHA}},
+        user(document({**TEXT_SOURCE, "media_type": "text/html"}, title="Notes")),
+        sent={f"{FIRST}.document": {"format": "html", "name": "Notes", "source": {"bytes": ALPHA}}},
     ),
     kept(
         "content.document.source.content",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from gateway.protocol.options import Guardrail
 from tests.support.gateway import Gateway, asking, run_both
@@ -52,6 +53,23 @@ async def test_a_caller_cannot_leave_the_operators_guardrail() -> None:
         assert headers["x-chatrix-dropped"] == "header:x-amzn-bedrock-guardrailidentifier"
 
 
+async def test_a_caller_hears_that_the_operators_guardrail_keeps_its_version() -> None:
+    version = {"X-Amzn-Bedrock-GuardrailVersion": "7"}
+    async with run_both(guardrail=Guardrail("ours", "DRAFT")) as gateway:
+        converse, headers = await ask(gateway, version)
+        assert converse["guardrailConfig"] == {"guardrailIdentifier": "ours", "guardrailVersion": "DRAFT"}
+        assert headers["x-chatrix-dropped"] == "header:x-amzn-bedrock-guardrailidentifier"
+        message = await refusal(gateway, version | {"x-chatrix-strict": "1"})
+        assert message.startswith("x-amzn-bedrock-guardrailversion: strict mode is on")
+
+
+async def test_a_caller_hears_that_no_latency_is_asked_for(gateway: Gateway) -> None:
+    latency = {"X-Amzn-Bedrock-PerformanceConfig-Latency": "optimized"}
+    converse, headers = await ask(gateway, latency)
+    assert "performanceConfig" not in converse
+    assert headers["x-chatrix-dropped"] == "header:x-amzn-bedrock-performanceconfig-latency"
+
+
 @pytest.mark.parametrize(
     ("headers", "named"),
     [
@@ -89,6 +107,17 @@ async def test_a_strict_request_is_refused_instead_of_losing_something(gateway: 
 async def test_only_1_makes_a_request_strict(gateway: Gateway, value: str) -> None:
     _, headers = await ask(gateway, {"x-chatrix-strict": value}, speed="fast")
     assert headers["x-chatrix-dropped"] == "speed"
+
+
+@pytest.mark.parametrize("values", [("0", "1"), ("1", "0"), ("0, 1",), ("", "1")])
+async def test_one_wish_among_several_makes_a_request_strict(gateway: Gateway, values: tuple[str, ...]) -> None:
+    headers = [("x-api-key", gateway.key), *(("x-chatrix-strict", value) for value in values)]
+    async with (
+        ClientSession() as session,
+        session.post(f"{gateway.url}/v1/messages", headers=headers, json=asking("Hello.", speed="fast")) as response,
+    ):
+        assert response.status == 400
+        assert (await response.json())["error"]["message"].startswith("speed: strict mode is on")
 
 
 async def test_a_strict_request_keeps_what_is_harmless(gateway: Gateway) -> None:

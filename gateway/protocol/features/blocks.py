@@ -157,7 +157,12 @@ _MEDIA: Final[tuple[Feature, ...]] = (
         "PDF, plain text, CSV, HTML, Markdown, and the files of Word and Excel; the base64 as it came.",
         *("type", "data", "media_type"),
     ),
-    kept("content.document.source.text", _BLOCK, "Plain text.", "type", "data", "media_type"),
+    kept(
+        "content.document.source.text",
+        _BLOCK,
+        "Plain text, CSV, HTML or Markdown; another `media_type` is a 400.",
+        *("type", "data", "media_type"),
+    ),
     kept("content.document.source.content", _BLOCK, "Blocks of text, each of which can be cited.", "type", "content"),
     approximated(
         "content.document.source.content/joined",

@@ -22,9 +22,15 @@ HEADERS: Final[tuple[Feature, ...]] = (
     dropped(
         "header:x-amzn-bedrock-guardrailidentifier/operators",
         _HEADER,
-        "The operator has set a guardrail (CHATRIX_GUARDRAIL): callers cannot choose another one.",
+        "The operator has set a guardrail (CHATRIX_GUARDRAIL): callers cannot choose another one, or another version.",
     ),
-    kept("header:x-amzn-bedrock-trace", _HEADER, "`guardrailConfig.trace`: ENABLED, DISABLED or ENABLED_FULL."),
+    kept(
+        "header:x-amzn-bedrock-trace",
+        _HEADER,
+        "`guardrailConfig.trace`: ENABLED, DISABLED or ENABLED_FULL. Bedrock is asked for the trace, and it stands in "
+        "Bedrock's own invocation log. It is in no reply and in no log of the gateway: it quotes the conversation and "
+        "names ARNs.",
+    ),
     dropped(
         "header:x-amzn-bedrock-trace/without_guardrail",
         _HEADER,
@@ -35,6 +41,11 @@ HEADERS: Final[tuple[Feature, ...]] = (
         "header:x-amzn-bedrock-service-tier",
         _HEADER,
         "`serviceTier`: priority, default, flex or reserved. It outranks CHATRIX_SERVICE_TIER.",
+    ),
+    dropped(
+        "header:x-amzn-bedrock-performanceconfig-latency",
+        _HEADER,
+        "The gateway does not pass it on: the answer comes with the standard latency.",
     ),
     dropped(
         "header:anthropic-user-profile-id",

@@ -1,9 +1,12 @@
 """The stream translator, rule by rule (messages-to-converse 5.2 to 5.5)."""
 
 from base64 import b64encode
+from typing import Any
 
+import orjson
 import pytest
 
+from gateway.protocol import sse
 from gateway.protocol.eventstream import encode_event, encode_exception, encode_frame
 from tests.protocol.reply.wire import (
     METADATA,
@@ -161,6 +164,30 @@ def test_an_error_message_is_told_in_our_words() -> None:
     _, message = failure(START, encode_frame(headers, b""))
     assert "InternalFailure" in message
     assert "secret detail" not in message
+
+
+def test_of_an_error_code_no_arn_comes_out() -> None:
+    headers = {":message-type": "error", ":error-code": "Denied arn:aws:iam::123456789012:user/bob"}
+    _, message = failure(START, encode_frame(headers, b""))
+    assert message.endswith("(Denied (ARN)).")
+
+
+def test_an_unknown_stop_reason_is_cut_and_names_nobody() -> None:
+    reason = f"arn:aws:iam::123456789012:user/bob {'x' * 200}"
+    stream, _ = translate([START + encode_event("messageStop", orjson.dumps({"stopReason": reason})) + METADATA])
+    [told] = [event["delta"]["stop_reason"] for event in sse.decode(stream) if event["type"] == "message_delta"]
+    assert told == f"(ARN) {'x' * 74}"
+
+
+@pytest.mark.parametrize(
+    "usage", [{}, {"inputTokens": 5}, {"inputTokens": -1, "outputTokens": 2}, {"inputTokens": "5"}]
+)
+def test_usage_without_sound_numbers_counts_as_never_told(usage: dict[str, Any]) -> None:
+    translator = make_translator()
+    stream, error = translate([START + STOP + encode_event("metadata", orjson.dumps({"usage": usage}))], translator)
+    assert error is None
+    assert b"message_stop" in stream
+    assert translator.usage is None
 
 
 def test_nothing_after_the_end_is_translated_twice() -> None:

@@ -262,7 +262,7 @@ def test_ttls_that_do_not_increase_never_do(conversation: list[dict[str, Any]], 
         {**said, "content": [{**block, **with_ttl(block, ttls)} for block in said["content"]]} for said in conversation
     ]
     outcome = translate_request(
-        {"model": "claude-opus-4-6", "max_tokens": 9, "messages": [*messages(text("a")), *said]}
+        {"model": "claude-opus-4-6", "max_tokens": 9, "messages": [*messages(text("a")), *said, *messages(text("z"))]}
     )
     points = [block["cachePoint"] for turn in outcome.turns for block in turn["content"] if "cachePoint" in block]
     sent = [point["ttl"] for point in points]

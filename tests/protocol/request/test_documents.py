@@ -137,8 +137,10 @@ def test_a_pdf_in_a_tool_result_is_not_cited(translate: Translate) -> None:
     [("text/csv", "csv"), ("text/html", "html"), ("text/markdown", "md"), ("Text/Plain", "txt")],
 )
 def test_other_kinds_of_files(translate_content: Translate, media_type: str, document_format: str) -> None:
-    block = {"type": "document", "source": {"type": "base64", "media_type": media_type, "data": "YQ=="}}
-    assert translate_content(block, BESIDE)[0]["document"]["format"] == document_format
+    for source in ({"type": "base64", "data": "YQ=="}, {"type": "text", "data": "a"}):
+        block = {"type": "document", "source": {**source, "media_type": media_type}}
+        document = translate_content(block, BESIDE)[0]["document"]
+        assert (document["format"], document["source"]) == (document_format, {"bytes": "YQ=="})
 
 
 def test_context_and_citations(translate_content: Translate) -> None:
@@ -229,6 +231,8 @@ def test_a_document_inside_a_tool_result_needs_no_text(translate: Translate) -> 
         ({"type": "base64", "media_type": "application/pdf", "data": "%"}, r"source\.data: not valid base64"),
         ({"type": "base64", "media_type": "application/pdf", "data": ""}, r"source\.data: empty"),
         ({"type": "text", "media_type": "text/plain", "data": ""}, r"source\.data: empty"),
+        ({"type": "text", "media_type": "application/pdf", "data": "a"}, r"source\.media_type: .* is no text"),
+        ({"type": "text", "media_type": "video/mp4", "data": "a"}, r"source\.media_type: documents of type"),
         ({"type": "content", "content": []}, r"source\.content: empty"),
         ({"type": "content", "content": [image(PNG)]}, r"source\.content\.0: Bedrock takes no images"),
     ],

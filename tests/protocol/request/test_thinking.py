@@ -150,6 +150,15 @@ def test_thinking_waits_for_the_next_turn_when_a_tool_loop_began_without_it(tran
     assert outcome.dropped == ("thinking",)
 
 
+def test_thinking_of_an_earlier_loop_does_not_help(translate: Translate) -> None:
+    """Another model has made the call, and its thinking has no signature."""
+    unsigned = {"type": "thinking", "thinking": "hm", "signature": ""}
+    messages = [*tool_loop(THOUGHT), {"role": "assistant", "content": "ok"}, *tool_loop(unsigned)]
+    outcome = translate(model=OLD, max_tokens=8000, thinking=ENABLED, messages=messages, tools=BASH)
+    assert "thinking" not in outcome.claude_fields
+    assert "thinking" in outcome.dropped
+
+
 @pytest.mark.parametrize(
     ("model", "thinking", "messages"),
     [

@@ -201,3 +201,23 @@ def test_what_claude_produced_is_not_reordered(translate: Translate) -> None:
     outcome = translate([user("a"), assistant(thinking, "b", thinking, call("1"), call("2")), user("d")])
     assert outline(outcome)[1][1] == ["reasoningContent", "b", "reasoningContent", "call 1", "call 2"]
     assert "messages.order" not in outcome.approximated
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", [], [{"type": "text", "text": " "}]])
+def test_a_blank_message_of_the_user_at_either_end_is_refused(translate: Translate, blank: Any) -> None:
+    """Without it the conversation would begin with the assistant, or end with an answer to be continued."""
+    nothing = {"role": "user", "content": blank}
+    with pytest.raises(InvalidRequest, match=r"^messages\.2: user messages must have non-empty content$"):
+        translate([user("a"), assistant("b"), nothing])
+    with pytest.raises(InvalidRequest, match=r"^messages\.0: user messages must have non-empty content$"):
+        translate([nothing, assistant("b"), user("c")])
+
+
+def test_a_blank_message_of_the_user_elsewhere_is_passed_over(translate: Translate) -> None:
+    nothing = {"role": "user", "content": ""}
+    assert outline(translate([nothing, user("a"), assistant("b"), nothing, user("c"), nothing])) == [
+        ("user", ["a"]),
+        ("assistant", ["b"]),
+        ("user", ["c"]),
+    ]
+    assert outline(translate([user("a"), nothing, note("n")]))[0][0] == "user"
