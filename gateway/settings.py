@@ -184,7 +184,7 @@ class Settings:
     system_prompt: str = setting("CHATRIX_SYSTEM_PROMPT_FILE", "", text_file)
     # A guardrail for every request, `id:version`. Callers cannot choose another one then.
     guardrail: Guardrail | None = setting("CHATRIX_GUARDRAIL", None, guardrail_reference)  # noqa: RUF009  # a field, as the others
-    # Whether Bedrock reports what the guardrail saw.
+    # Whether Bedrock is asked to trace the guardrail: in its own invocation log, in no reply and no log of ours.
     guardrail_trace: str | None = setting("CHATRIX_GUARDRAIL_TRACE", None, one_of(GUARDRAIL_TRACES))
     # Bedrock's service tier for every request that does not name one itself (header X-Amzn-Bedrock-Service-Tier).
     service_tier: str | None = setting("CHATRIX_SERVICE_TIER", None, one_of(SERVICE_TIERS))
