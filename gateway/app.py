@@ -13,9 +13,9 @@ from gateway.access import Admission, gatekeeper_for
 from gateway.connections import Runner
 from gateway.counting import TokenCounter
 from gateway.handlers import ADMISSION, BEDROCK, COUNTER, dispatch
-from gateway.intake import GATEKEEPER, SETTINGS, expect_nothing
+from gateway.intake import GATEKEEPER, expect_nothing
 from gateway.logs import HTTP_LOGGER, make_logger
-from gateway.middleware import LOGGER, request_boundary
+from gateway.middleware import COLD_START, LOGGER, SETTINGS, ColdStart, request_boundary
 from gateway.protocol.calibration import Calibration
 from gateway.resolving import RESOLVER, model_resolver
 from gateway.secret_store import open_secrets_reader
@@ -37,6 +37,7 @@ def build_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[request_boundary])
     app[SETTINGS] = settings
     app[LOGGER] = make_logger(settings.log_level)
+    app[COLD_START] = ColdStart()
     app[ADMISSION] = Admission(settings.max_streams)
     app[STOPPING] = asyncio.Event()
     app.cleanup_ctx.append(aws_clients)

@@ -12,10 +12,10 @@ from aiohttp import web
 from gateway import __version__
 from gateway.access import Admission
 from gateway.counting import TokenCounter
-from gateway.intake import GATEKEEPER, SETTINGS, authenticate, read_body
+from gateway.intake import GATEKEEPER, authenticate, read_body
 from gateway.listing import list_models, retrieve_model
 from gateway.logs import AccessLine
-from gateway.middleware import LINE, Handler
+from gateway.middleware import LINE, SETTINGS, Handler
 from gateway.protocol.disposition import disclosure
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protocol.features import FEATURES
@@ -30,6 +30,10 @@ BEDROCK: Final = web.AppKey("bedrock", Bedrock)
 COUNTER: Final = web.AppKey("counter", TokenCounter)
 # The one row of ROUTES whose path has a part that differs.
 ONE_MODEL: Final = "/v1/models/{id}"
+NOT_HTTP: Final = (
+    "This function answers HTTP requests only, and was invoked with an event that is none. Send the request to its "
+    "Function URL (POST /v1/messages); for a direct invocation use an event in the Function URL's form, payload 2.0."
+)
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -111,6 +115,11 @@ async def version(_: web.Request) -> web.StreamResponse:
     return reply_json({"version": __version__})
 
 
+async def events(_: web.Request) -> web.StreamResponse:
+    """`POST /events`: what the Lambda Web Adapter makes of an invocation that is no HTTP request."""
+    raise InvalidRequest(NOT_HTTP)
+
+
 async def protocol(_: web.Request) -> web.StreamResponse:
     """`GET /protocol`: the feature table, for people and programs that want to know before they ask."""
     return reply_json({"features": list(FEATURES.values())})
@@ -127,6 +136,7 @@ ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
     "/ready": {"GET": ready, "HEAD": ready},
     "/version": {"GET": version},
     "/protocol": {"GET": protocol},
+    "/events": {"POST": events},
 }
 
 

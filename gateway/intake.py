@@ -6,11 +6,10 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from gateway.access import Caller, Gatekeeper
-from gateway.middleware import LINE
+from gateway.middleware import LINE, SETTINGS
 from gateway.protocol.errors import InvalidRequest, RequestTooLarge
 from gateway.settings import Settings
 
-SETTINGS: Final = web.AppKey("settings", Settings)
 GATEKEEPER: Final = web.AppKey("gatekeeper", Gatekeeper)
 
 ACCEPTED_ENCODINGS: Final = frozenset({"", "identity"})

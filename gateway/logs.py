@@ -53,13 +53,17 @@ class AccessLine:
     error_type: str | None = None
     error_message: str | None = None
     error_cause: str | None = None
+    error_status: int = 0
+    """The status that the error has, or would have had: after the first byte it is an event, and `status` is 200."""
     session_id: str | None = None
+    lambda_request_id: str | None = None
+    cold_start: bool = False
     trace: list[str] | None = None
 
     def first_event(self) -> None:
         """Called at the first byte of the answer; later calls change nothing."""
         if self.first_event_ms is None:
-            self.first_event_ms = self._elapsed_ms()
+            self.first_event_ms = self.elapsed_ms()
 
     def lose(self, dropped: tuple[str, ...], approximated: tuple[str, ...]) -> None:
         """More of the request than its translation has told of."""
@@ -82,6 +86,7 @@ class AccessLine:
     def error(self, error: GatewayError) -> None:
         """What is logged of it. A refusal of the caller's own request may quote it: only its JSON path is."""
         self.error_type = error.type
+        self.error_status = error.status
         if error.__cause__ is not None:
             self.error_cause = getattr(error.__cause__, "summary", type(error.__cause__).__name__)
         self.error_message = error.message
@@ -98,6 +103,8 @@ class AccessLine:
             "status": self.status,
             "caller": self.caller,
             "session_id": self.session_id,
+            "lambda_request_id": self.lambda_request_id,
+            "cold_start": self.cold_start or None,
             "model": self.model,
             "model_id": self.model_id,
             "streamed": self.streamed,
@@ -107,7 +114,7 @@ class AccessLine:
             "cache_read_tokens": usage and usage.cache_read,
             "cache_write_tokens": usage and usage.cache_write,
             "first_event_ms": self.first_event_ms,
-            "total_ms": self._elapsed_ms(),
+            "total_ms": self.elapsed_ms(),
             "dropped": list(self.dropped) or None,
             "approximated": list(self.approximated) or None,
             "unknown_events": self.unknown_events or None,
@@ -119,7 +126,7 @@ class AccessLine:
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    def _elapsed_ms(self) -> float:
+    def elapsed_ms(self) -> float:
         return round((time.monotonic() - self.started) * 1000, 1)
 
 

@@ -1,4 +1,8 @@
-"""Around every request: its id, its errors as Anthropic's JSON, its one access line."""
+"""Around every request: its id, its errors as Anthropic's JSON, its one access line and its one record of metrics.
+
+Both are written before the last byte of the answer goes out, which is after the handler has returned: a stream that a
+handler returns is ended by aiohttp. On Lambda the process is frozen as soon as that byte is out.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -7,15 +11,19 @@ from aiohttp import web
 from aws_lambda_powertools import Logger
 
 from gateway.connections import new_request_id
+from gateway.lambda_context import INVOCATION, Invocation, read_invocation
 from gateway.logs import AccessLine, write_access_line
+from gateway.metrics import write_metrics
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
 from gateway.protocol.redaction import redact
+from gateway.settings import Settings
 from gateway.streaming import STOPPING
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LINE: Final = web.RequestKey("line", AccessLine)
 LOGGER: Final = web.AppKey("logger", Logger)
+SETTINGS: Final = web.AppKey("settings", Settings)
 
 # nginx's name for it; nobody receives it, the log does.
 CLIENT_GONE: Final = 499
@@ -26,10 +34,26 @@ UNLOGGED_PATHS: Final = frozenset({"/health", "/ready"})
 MAX_LOGGED_PATH: Final = 200
 
 
+class ColdStart:
+    """True for the first request that is logged, and for no other."""
+
+    def __init__(self) -> None:
+        self._cold = True
+
+    def take(self) -> bool:
+        cold, self._cold = self._cold, False
+        return cold
+
+
+COLD_START: Final = web.AppKey("cold_start", ColdStart)
+
+
 @web.middleware
 async def request_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    line = AccessLine(request_id=new_request_id(), method=request.method, path=redact(request.path)[:MAX_LOGGED_PATH])
+    invocation = read_invocation(request.headers, request.app[SETTINGS])
+    line = begin_line(request, invocation)
     request[LINE] = line
+    request[INVOCATION] = invocation
     try:
         response = await _answer(request, handler, line)
         line.status = response.status
@@ -40,8 +64,29 @@ async def request_boundary(request: web.Request, handler: Handler) -> web.Stream
     else:
         return response
     finally:
-        if request.path not in UNLOGGED_PATHS:
-            write_access_line(request.app[LOGGER], line)
+        if is_logged(request):
+            settle(request.app, line)
+
+
+def is_logged(request: web.Request) -> bool:
+    return request.path not in UNLOGGED_PATHS
+
+
+def begin_line(request: web.Request, invocation: Invocation) -> AccessLine:
+    return AccessLine(
+        request_id=new_request_id(),
+        method=request.method,
+        path=redact(request.path)[:MAX_LOGGED_PATH],
+        lambda_request_id=invocation.request_id,
+        cold_start=is_logged(request) and request.app[COLD_START].take(),
+    )
+
+
+def settle(app: web.Application, line: AccessLine) -> None:
+    """What stays of a request."""
+    write_access_line(app[LOGGER], line)
+    if app[SETTINGS].metrics:
+        write_metrics(line, app[SETTINGS].service)
 
 
 async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> web.StreamResponse:

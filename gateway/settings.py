@@ -38,15 +38,19 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one field is read: the first of `variables` that is set counts; `parse` raises ValueError with the reason."""
+    """How one field is read: the first of `variables` that is set counts; `parse` raises ValueError with the reason.
+
+    `behind_adapter` is the default on Lambda, where it differs.
+    """
 
     variables: tuple[str, ...]
     parse: Callable[[str], object]
+    behind_adapter: object = None
 
 
-def setting(variables: str, default: T, parse: Parse[T]) -> T:
+def setting(variables: str, default: T, parse: Parse[T], *, behind_adapter: T | None = None) -> T:
     """A field of `Settings` with its variables (several: in order of precedence, separated by a space)."""
-    return field(default=default, metadata={SETTING: Setting(tuple(variables.split()), parse)})
+    return field(default=default, metadata={SETTING: Setting(tuple(variables.split()), parse, behind_adapter)})
 
 
 def whole(low: int, high: int) -> Parse[int]:
@@ -81,6 +85,11 @@ def switch(text: str) -> bool:
     if text.lower() not in SWITCHES:
         raise ValueError(f"is {_shown(text)}, allowed is 1 or 0")
     return SWITCHES[text.lower()]
+
+
+def presence(_: str) -> bool:
+    """Lambda's own variables: that they are there is what counts."""
+    return True
 
 
 def text_file(path: str) -> str:
@@ -173,10 +182,25 @@ class Settings:
     # How long one request waits for Secrets Manager before the last good keys are used.
     secret_timeout_seconds: float = setting("CHATRIX_SECRET_TIMEOUT_SECONDS", 2.0, seconds(0.01, 30))
     # How long an idle client connection stays open, and a client may take to send its headers. Behind the Lambda Web
-    # Adapter an hour or more: it must not be us who closes first.
-    keepalive_seconds: float = setting("CHATRIX_KEEPALIVE_SECONDS", 75.0, seconds(0, 86_400))
-    # How long open streams may go on after SIGTERM. Below the usual 120 s limit of container platforms.
-    grace_seconds: float = setting("CHATRIX_GRACE_SECONDS", 30.0, seconds(0, 3_600))
+    # Adapter an hour: it must not be us who closes first.
+    keepalive_seconds: float = setting("CHATRIX_KEEPALIVE_SECONDS", 75.0, seconds(0, 86_400), behind_adapter=3_600.0)
+    # How long open streams may go on after SIGTERM. Below the usual 120 s limit of container platforms; Lambda kills
+    # after 2 s.
+    grace_seconds: float = setting("CHATRIX_GRACE_SECONDS", 30.0, seconds(0, 3_600), behind_adapter=1.5)
+
+    # Set by Lambda in each of its processes. Requests come through the Lambda Web Adapter then, and its header about
+    # the invocation is true.
+    behind_adapter: bool = setting("AWS_LAMBDA_RUNTIME_API", default=False, parse=presence)
+    # How long before Lambda's deadline an answer must have ended, be it with an error: what Lambda cuts looks whole.
+    deadline_margin_seconds: float = setting("CHATRIX_DEADLINE_MARGIN_SECONDS", 5.0, seconds(0, 600))
+    # One record for CloudWatch's metrics (EMF) a request, on standard output beside the log line.
+    metrics: bool = setting("CHATRIX_METRICS", default=False, parse=switch, behind_adapter=True)
+    # The one dimension of these metrics: what tells two deployments in one account apart.
+    service: str = setting(
+        "CHATRIX_SERVICE AWS_LAMBDA_FUNCTION_NAME",
+        "chatrix",
+        pattern(r"[A-Za-z0-9._/-]{1,140}", "up to 140 of A-Z a-z 0-9 . _ / -"),
+    )
 
     # Refuse with 400 what would be approximated or dropped (docs/compatibility.md), for every request.
     strict: bool = setting("CHATRIX_STRICT", default=False, parse=switch)
@@ -193,6 +217,9 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises SettingsError at the first variable that holds what it must not."""
         found = {name: _read(rule, environ) for name, rule in settings_by_field().items()}
+        if found["behind_adapter"]:
+            for name, rule in settings_by_field().items():
+                found[name] = rule.behind_adapter if found[name] is None else found[name]
         return cls(**{name: value for name, value in found.items() if value is not None})  # type: ignore[arg-type]  # each value comes from the parser beside its field
 
 

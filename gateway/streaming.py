@@ -6,17 +6,20 @@ because clients abandon a silent connection. So one task watches the clock next 
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from typing import Any, Final, TypeVar
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, Final, TypeVar, cast
 
 from aiohttp import web
 
+from gateway.lambda_context import INVOCATION
 from gateway.logs import AccessLine
 from gateway.protocol import sse
 from gateway.protocol.accumulate import MessageAccumulator
 from gateway.protocol.disposition import disclosure
-from gateway.protocol.errors import Overloaded, encode_error
+from gateway.protocol.errors import GatewayError, Overloaded, UpstreamTimeout, encode_error
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.settings import Settings
@@ -32,6 +35,10 @@ STREAM_HEADERS: Final[Mapping[str, str]] = {
 STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
 SHUT_DOWN: Final = "The gateway was shut down before the answer was whole. Send the request again."
+OUT_OF_TIME: Final = (
+    "The answer took longer than the Lambda function behind this gateway may run. Ask for a shorter one (`max_tokens`, "
+    "less thinking), or raise the function's time-out (900 s is Lambda's most; a container has no such limit)."
+)
 
 LOST_LATE: Final = (
     "Bedrock refused a beta late, and without it the answer would lack what was asked for ({}). Send the request "
@@ -44,7 +51,33 @@ Upstream = AbstractAsyncContextManager[BedrockStream]
 
 
 class Stopped(Exception):
-    """The process ends before the answer does."""
+    """The answer must end before it is whole. `reason` is what its caller is told."""
+
+    def __init__(self, reason: GatewayError) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+
+
+class Ending:
+    """When an answer must end, whole or not: when the process does, or when the platform's deadline is near."""
+
+    def __init__(self, stopping: asyncio.Event, deadline: float | None) -> None:
+        """`deadline` by `time.monotonic()`; None where nobody cuts the answer off."""
+        self._stopping = stopping
+        self._deadline = math.inf if deadline is None else deadline
+
+    async def sleep(self, seconds: float = math.inf) -> None:
+        """Raises `Stopped` when it is time meanwhile."""
+        left = self._deadline - time.monotonic()
+        wait_seconds = min(seconds, left)
+        try:
+            async with asyncio.timeout(None if wait_seconds == math.inf else wait_seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            if left <= seconds:
+                raise Stopped(UpstreamTimeout(OUT_OF_TIME)) from None
+        else:
+            raise Stopped(Overloaded(SHUT_DOWN))
 
 
 class EventWriter:
@@ -81,9 +114,6 @@ class EventWriter:
         if not self.committed:
             self._response.headers.update(upstream_headers(line))
 
-    async def end(self) -> None:
-        await self._response.write_eof()
-
     async def _commit(self) -> None:
         async with self._commit_lock:
             if not self._response.prepared:
@@ -99,22 +129,24 @@ async def stream_reply(
     line: AccessLine,
     settings: Settings,
 ) -> web.StreamResponse:
-    """Relay one answer. Raises `GatewayError` as long as no byte has gone out; after that the error is an event."""
+    """Relay one answer. Raises `GatewayError` as long as no byte has gone out; after that the error is an event.
+
+    The body is left open: its end goes out when the request has been settled (`middleware.py`).
+    """
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
-    pings = _fill_silence(writer, settings, request.app[STOPPING])
+    pings = _fill_silence(writer, settings, ending_of(request))
     try:
         await _beside(pings, _relay(upstream, translator, writer, line))
-    except Stopped:
+    except Stopped as stopped:
         # What is whole stays whole, even if it could not say goodbye to Bedrock.
-        failure = None if writer.whole else Overloaded(SHUT_DOWN)
+        failure = None if writer.whole else stopped.reason
     except Exception as error:  # noqa: BLE001  # the last resort; answered below, now that the pings have ended
         failure = error
     if failure is not None:
         if isinstance(failure, ConnectionError) or not writer.committed:
             raise failure
         await _write_error(writer, failure, line)
-    await writer.end()
     return writer.response
 
 
@@ -123,15 +155,20 @@ async def whole_reply(
 ) -> bytes:
     """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
     try:
-        return await _beside(_until(request.app[STOPPING]), _accumulate(upstream, translator, line))
-    except Stopped:
-        raise Overloaded(SHUT_DOWN) from None
+        return await _beside(ending_of(request).sleep(), _accumulate(upstream, translator, line))
+    except Stopped as stopped:
+        raise stopped.reason from None
+
+
+def ending_of(request: web.Request) -> Ending:
+    return Ending(request.app[STOPPING], request[INVOCATION].ends)
 
 
 async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
     """`work`, with `companion` next to it until it ends. Raises what the work raises, or `Stopped`."""
     results: list[T] = []
     failure: Exception | None = None
+    stop: Stopped | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(companion)
@@ -141,18 +178,14 @@ async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any
                 failure = error
             finally:
                 task.cancel()
-    except* Stopped:
-        pass
+    except* Stopped as group:
+        stop = cast(Stopped, group.exceptions[0])
     if failure is not None:
         raise failure
-    if not results:
-        raise Stopped
-    return results[0]
-
-
-async def _until(stopping: asyncio.Event) -> None:
-    await stopping.wait()
-    raise Stopped
+    if results:
+        return results[0]
+    assert stop is not None  # noqa: S101  # the work was cancelled, and only the companion does that without an error
+    raise stop
 
 
 async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
@@ -204,7 +237,7 @@ async def _write_translated(frames: list[Frame], translator: StreamTranslator, w
             await writer.write(written)
 
 
-async def _fill_silence(writer: EventWriter, settings: Settings, stopping: asyncio.Event) -> None:
+async def _fill_silence(writer: EventWriter, settings: Settings, ending: Ending) -> None:
     """Commits when Bedrock is late, and pings in silence. Raises `Stopped`, which ends the relay, when it is time."""
     try:
         while True:
@@ -212,19 +245,12 @@ async def _fill_silence(writer: EventWriter, settings: Settings, stopping: async
             wait_seconds = allowed_seconds - writer.quiet_seconds()
             if wait_seconds > 0:
                 # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
-                await _sleep(min(wait_seconds, settings.ping_seconds), stopping)
+                await ending.sleep(min(wait_seconds, settings.ping_seconds))
             else:
                 await writer.write(sse.PING)
     except ConnectionError:
         # The client has gone; the server cancels the handler, and with it the relay.
         return
-
-
-async def _sleep(seconds: float, stopping: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-            raise Stopped
 
 
 async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine) -> None:

@@ -9,8 +9,7 @@ from aiohttp import web
 
 from gateway.access import Caller
 from gateway.catalog import Resolution
-from gateway.intake import SETTINGS
-from gateway.middleware import LINE
+from gateway.middleware import LINE, SETTINGS
 from gateway.protocol.disposition import Disposition, disclosure
 from gateway.protocol.errors import PermissionDenied
 from gateway.protocol.estimate import Estimate, estimate_input

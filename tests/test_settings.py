@@ -35,6 +35,10 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "secret_timeout_seconds": 2,
         "keepalive_seconds": 75,
         "grace_seconds": 30,
+        "behind_adapter": False,
+        "deadline_margin_seconds": 5,
+        "metrics": False,
+        "service": "chatrix",
         "strict": False,
         "system_prompt": "",
         "guardrail": None,
@@ -59,12 +63,31 @@ def test_every_variable_is_read_into_its_field(tmp_path: Path) -> None:
         "CHATRIX_MODEL_ALIASES": ("fast=haiku", (Alias("fast", "haiku"),)),
         "SecretName": ("team/key", "team/key"),
         "LOG_LEVEL": ("debug", "DEBUG"),
+        "CHATRIX_METRICS": ("on", True),
+        "CHATRIX_SERVICE": ("team/chatrix", "team/chatrix"),
     }
+    on_lambda = {"AWS_LAMBDA_RUNTIME_API"}
     for name, rule in settings_by_field().items():
+        if rule.variables[0] in on_lambda:
+            continue
         text, expected = values.get(rule.variables[0], ("7", 7))
         settings = Settings.from_env({rule.variables[0]: text})
         assert getattr(settings, name) == expected
         assert dataclasses.replace(settings, **{name: getattr(Settings(), name)}) == Settings()
+
+
+def test_on_lambda_some_defaults_are_other_ones() -> None:
+    """Lambda sets both variables in each of its processes. The address is of no interest here."""
+    settings = Settings.from_env({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_LAMBDA_FUNCTION_NAME": "chatrix-1"})
+    assert settings == dataclasses.replace(
+        Settings(), behind_adapter=True, keepalive_seconds=3_600, grace_seconds=1.5, metrics=True, service="chatrix-1"
+    )
+
+
+def test_what_is_set_wins_over_the_defaults_of_lambda() -> None:
+    chosen = {"CHATRIX_GRACE_SECONDS": "0", "CHATRIX_METRICS": "0", "CHATRIX_KEEPALIVE_SECONDS": "60"}
+    settings = Settings.from_env({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", **chosen})
+    assert (settings.grace_seconds, settings.metrics, settings.keepalive_seconds) == (0, False, 60)
 
 
 @pytest.mark.parametrize("empty", ["", "   "])

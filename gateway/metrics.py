@@ -1,0 +1,89 @@
+"""One record of CloudWatch's embedded metric format (EMF) for each request, on standard output.
+
+CloudWatch Logs reads the metrics out of the line; nobody is called. Powertools' `Metrics` keeps its values in one store
+for the whole process, so that two concurrent requests become one record. `EphemeralMetrics`, one a request, does not.
+
+Each metric costs money for each set of dimensions, so there is one dimension, and as many metrics as CloudWatch's free
+tier has. Everything else of the request stands beside them as properties, for Logs Insights.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from gateway.logs import AccessLine
+from gateway.protocol.usage import Usage
+
+NAMESPACE: Final = "chatrix"
+# Each metric and its unit. The alarms and the dashboard in terraform/ read these names.
+METRICS: Final[Mapping[str, MetricUnit]] = {
+    "Duration": MetricUnit.Milliseconds,
+    "TimeToFirstEvent": MetricUnit.Milliseconds,
+    "Errors": MetricUnit.Count,
+    "Throttles": MetricUnit.Count,
+    "InputTokens": MetricUnit.Count,
+    "OutputTokens": MetricUnit.Count,
+    "CacheReadTokens": MetricUnit.Count,
+    "CacheWriteTokens": MetricUnit.Count,
+    "Drops": MetricUnit.Count,
+    "ColdStart": MetricUnit.Count,
+}
+# 529 is how the Messages API says "too busy": the caller is to come again, as with a 429.
+THROTTLED: Final = frozenset({429, 529})
+SERVER_ERROR: Final = 500
+# Lists and traces have their place in the log line, which has the same request id.
+LEFT_TO_THE_LOG: Final = frozenset({"cold_start", "total_ms", "first_event_ms", "trace", "error_message"})
+
+
+def write_metrics(line: AccessLine, service: str) -> None:
+    """Written and flushed when it returns: Lambda freezes the process as soon as the answer is out."""
+    sys.stdout.write(orjson.dumps(metrics_record(line, service), option=orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.flush()
+
+
+def metrics_record(line: AccessLine, service: str) -> dict[str, Any]:
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
+    for name, value in values(line).items():
+        metrics.add_metric(name, METRICS[name], value)
+    for name, value in line.fields().items():
+        if name not in LEFT_TO_THE_LOG:
+            metrics.add_metadata(name, value)
+    record: dict[str, Any] = dict(metrics.serialize_metric_set())
+    return record
+
+
+def values(line: AccessLine) -> dict[str, float]:
+    """Without those that this request does not have: a mean over them would be wrong."""
+    measured: dict[str, float | None] = {
+        "Duration": line.elapsed_ms(),
+        "TimeToFirstEvent": line.first_event_ms,
+        "Errors": float(failed(line)),
+        "Throttles": float(throttled(line)),
+        **tokens(line.usage),
+        "Drops": float(len(line.dropped) + len(line.approximated)),
+        "ColdStart": float(line.cold_start),
+    }
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def tokens(usage: Usage | None) -> dict[str, float | None]:
+    if usage is None:
+        return {}
+    return {
+        "InputTokens": usage.input,
+        "OutputTokens": usage.output,
+        "CacheReadTokens": usage.cache_read,
+        "CacheWriteTokens": usage.cache_write,
+    }
+
+
+def failed(line: AccessLine) -> bool:
+    """The answer is an error of ours or of Bedrock's, as its status or as the event that ended it."""
+    return not throttled(line) and max(line.status, line.error_status) >= SERVER_ERROR
+
+
+def throttled(line: AccessLine) -> bool:
+    return line.status in THROTTLED or line.error_status in THROTTLED
