@@ -141,8 +141,7 @@ class StreamTranslator:
             raise ApiError(MALFORMED[reason])
         if self.stop_reason is not None:
             raise UpstreamProtocolError("Bedrock ended the message twice.")
-        closing = self._begin() + self._blocks.close()
-        self._blocks.ended = True
+        closing = self._begin() + self._blocks.finish()
         self._stop = payload
         self.stop_reason = self._anthropic_stop_reason(reason)
         return closing if self._metadata is None else closing + self._end()

@@ -3,6 +3,9 @@
 What is surprising: Bedrock opens only tool-use blocks, so text and thinking open here, at their first delta; indexes
 are our own and dense, because clients append at a start and address by index; and a missing contentBlockStop is made
 up for. Content of a kind that Anthropic does not have is an error, never left out: the answer would lose a piece.
+
+Where the answer is to be a call of the format tool, text is held back until it is known what it was: the answer itself,
+or (Nova's `<thinking>`) what the model said to itself before the call. A client reads JSON out of every text block.
 """
 
 from base64 import b64encode
@@ -72,6 +75,7 @@ class BlockWriter:
         self._kind = UNDECIDED
         self._written = False
         self._redacted: list[bytes] = []
+        self._held: list[str] = []
         # Members of ContentBlockDelta, all but `image`, which no model asked through Messages may answer with.
         self._deltas: dict[str, tuple[type, Callable[[Any], bytes]]] = {
             "text": (str, self._text),
@@ -139,6 +143,9 @@ class BlockWriter:
             self._expect(TEXT)
         if not text:
             return b""
+        if self._format_tool is not None and not self._written:
+            self._held.append(text)
+            return b""
         opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
         return opening + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
 
@@ -188,7 +195,7 @@ class BlockWriter:
         if name == self._format_tool:
             self._kind = AS_ANSWER
             self.used_the_format_tool = True
-            return b""
+            return self._release()
         if tool_use.get("type") == SERVER_TOOL:
             # Bedrock runs it by itself (Nova): a client that was given a call would try to answer it.
             self._kind = AS_TEXT
@@ -196,7 +203,7 @@ class BlockWriter:
         self._kind = TOOL_USE
         self.used_a_tool = True
         client_id = self._tool_use_ids.for_client(tool_use_id)
-        return self._write_start(
+        return self._release() + self._write_start(
             {"type": "tool_use", "id": client_id, "name": self._tool_names.get(name, name), "input": {}}
         )
 
@@ -243,6 +250,28 @@ class BlockWriter:
         self._written = True
         event = {"type": "content_block_start", "index": self._next_index, "content_block": block}
         return sse.encode("content_block_start", event)
+
+    def _release(self) -> bytes:
+        """What was held back, as a block of its own: beside a call of the format tool it was not the answer."""
+        if not self._held:
+            return b""
+        text, self._held = orjson.dumps("".join(self._held)), []
+        index = self._next_index
+        if self.used_the_format_tool:
+            start = self._write_start({"type": "thinking", "thinking": "", "signature": ""})
+            content = _THINKING_DELTA % (index, text)
+        else:
+            start = self._write_start({"type": "text", "text": ""})
+            content = _TEXT_DELTA % (index, text)
+        self._written = False
+        self._next_index += 1
+        return start + content + _BLOCK_STOP % index
+
+    def finish(self) -> bytes:
+        """End the message."""
+        closing = self.close() + self._release()
+        self.ended = True
+        return closing
 
     def close(self) -> bytes:
         """End the open block, if one is. A block of empty deltas only said nothing, and uses up no index."""

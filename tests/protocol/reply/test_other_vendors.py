@@ -127,6 +127,41 @@ def test_an_answer_in_a_format_without_members_is_an_empty_object_and_not_nothin
     assert whole(*frames, format_tool="answer_in_format")["content"] == [{"type": "text", "text": "{}"}]
 
 
+def test_what_a_model_says_before_the_format_tool_is_thinking_and_no_second_answer() -> None:
+    """Nova thinks aloud, in a text block. A client that parses the text blocks as JSON would fail on it."""
+    aloud = [delta(0, text="<thinking> The user "), delta(0, text="wants a.</thinking>"), block_stop(0)]
+    call = [tool_start(1, "answer_in_format"), delta(1, toolUse={"input": '{"a":1}'}), block_stop(1)]
+    frames = [START, *aloud, *call, stop("tool_use"), METADATA]
+    expected = [
+        {"type": "thinking", "thinking": "<thinking> The user wants a.</thinking>", "signature": ""},
+        {"type": "text", "text": '{"a":1}'},
+    ]
+    assert read(*frames, format_tool="answer_in_format").blocks == expected
+    assert whole(*frames, format_tool="answer_in_format")["content"] == expected
+
+
+def test_what_a_model_says_after_the_format_tool_is_no_second_answer() -> None:
+    after = [block_stop(0), delta(1, text="Done."), block_stop(1)]
+    blocks = read(START, *FORMAT, *after, stop("tool_use"), METADATA, format_tool="answer_in_format").blocks
+    assert blocks == [
+        {"type": "text", "text": '{"a":1}'},
+        {"type": "thinking", "thinking": "Done.", "signature": ""},
+    ]
+
+
+def test_text_before_a_call_of_another_tool_keeps_its_place() -> None:
+    said = [delta(0, text="I look it up."), block_stop(0), tool_start(1), block_stop(1)]
+    blocks = read(START, *said, stop("tool_use"), METADATA, format_tool="answer_in_format").blocks
+    assert [block["type"] for block in blocks] == ["text", "tool_use"]
+
+
+def test_a_model_that_answers_in_text_and_calls_no_format_tool_has_answered() -> None:
+    blocks = [delta(0, text='{"a":'), delta(0, text="1}"), block_stop(0)]
+    frames = [START, *blocks, stop("end_turn"), METADATA]
+    assert read(*frames, format_tool="answer_in_format").blocks == [{"type": "text", "text": '{"a":1}'}]
+    assert whole(*frames, format_tool="answer_in_format")["content"] == [{"type": "text", "text": '{"a":1}'}]
+
+
 def test_an_answer_in_a_format_that_was_cut_short_says_so() -> None:
     reply = read(START, *FORMAT, block_stop(0), stop("max_tokens"), METADATA, format_tool="answer_in_format")
     assert ended(reply)["stop_reason"] == "max_tokens"
