@@ -4,10 +4,12 @@ A command's module is loaded when the command is called: `serve` must not wait f
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 from gateway import __version__
 
@@ -33,13 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(import_module(f"gateway.commands.{chosen.command}").run(chosen))
 
 
-def run() -> int:
+def run() -> NoReturn:
     """`main`, for a terminal: Ctrl-C before a command can handle it ends it without a traceback."""
     try:
-        return main()
+        code = main()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        code = INTERRUPTED
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once. To take the interpreter apart costs 0.2 s of CPU, and Lambda kills after 2 s."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    run()

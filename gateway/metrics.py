@@ -9,6 +9,7 @@ tier has. Everything else of the request stands beside them as properties, for L
 
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -32,8 +33,7 @@ METRICS: Final[Mapping[str, MetricUnit]] = {
     "ColdStart": MetricUnit.Count,
 }
 # 529 is how the Messages API says "too busy": the caller is to come again, as with a 429.
-THROTTLED: Final = frozenset({429, 529})
-SERVER_ERROR: Final = 500
+THROTTLED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, 529})
 # Lists and traces have their place in the log line, which has the same request id.
 LEFT_TO_THE_LOG: Final = frozenset({"cold_start", "total_ms", "first_event_ms", "trace", "error_message"})
 
@@ -81,9 +81,12 @@ def tokens(usage: Usage | None) -> dict[str, float | None]:
 
 
 def failed(line: AccessLine) -> bool:
-    """The answer is an error of ours or of Bedrock's, as its status or as the event that ended it."""
-    return not throttled(line) and max(line.status, line.error_status) >= SERVER_ERROR
+    """The answer is an error of ours or of Bedrock's, or it ended in an error event: nobody can use half of it."""
+    if line.status == HTTPStatus.OK:
+        return line.error_status != 0
+    return line.status >= HTTPStatus.INTERNAL_SERVER_ERROR and line.status not in THROTTLED
 
 
 def throttled(line: AccessLine) -> bool:
-    return line.status in THROTTLED or line.error_status in THROTTLED
+    """Where the status has gone out, the error event counts too."""
+    return line.status in THROTTLED or line.error_status == HTTPStatus.TOO_MANY_REQUESTS

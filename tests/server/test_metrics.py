@@ -52,11 +52,14 @@ class Served:
             ) as response:
                 return response.status, response.headers["request-id"], await response.read()
 
-    async def written(self) -> list[Record]:
-        """All that was written until the process ended."""
+    async def raw_lines(self) -> list[bytes]:
+        """What was written about requests until the process ended, which this does."""
         self._running.terminate()
         output, _ = await self._running.communicate()
-        return [json.loads(line) for line in output.decode().splitlines() if line.startswith("{")]
+        return [line for line in output.splitlines() if b'"request_id"' in line]
+
+    async def written(self) -> list[Record]:
+        return [json.loads(line) for line in await self.raw_lines()]
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -299,3 +300,16 @@ async def send_raw(url: str, sent: bytes) -> None:
         assert await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+async def test_an_idle_gateway_ends_at_once() -> None:
+    """Python takes itself apart for 0.25 s, and for longer on a small Lambda, which kills 2 s after SIGTERM."""
+    seconds = []
+    for _ in range(3):
+        async with process("serve", "--simulate") as (running, _, _):
+            began = time.monotonic()
+            code, output = await stop(running, signal.SIGTERM)
+            seconds.append(time.monotonic() - began)
+        assert code == 0
+        assert "Traceback" not in output
+    assert min(seconds) < 0.12

@@ -1,0 +1,55 @@
+"""What comes in: sizes, events that are no requests, headers that claim to be Lambda's."""
+
+import json
+import time
+
+import pytest
+
+from tests.doubles.function_url import FunctionUrl
+from tests.on_lambda.client import ask, metrics_of
+
+MIB = 2**20
+
+
+async def test_a_request_of_five_megabytes_passes(url: FunctionUrl) -> None:
+    answer = await ask(url, "[[say:hello]]", an_unknown_field="x" * 5_000_000)
+    assert answer.reply.text == "hello"
+    assert answer.headers["x-chatrix-dropped"] == "an_unknown_field"
+
+
+async def test_a_request_over_six_megabytes_is_refused_by_lambda_and_never_seen(url: FunctionUrl) -> None:
+    """413, and not in Anthropic's form: the gateway has no say in it."""
+    before = len(url.environments[0].invocations) if url.environments else 0
+    answer = await ask(url, "[[say:hello]]", an_unknown_field="x" * 6 * MIB)
+    assert answer.status == 413
+    assert "error" not in json.loads(answer.body)
+    assert (len(url.environments[0].invocations) if url.environments else 0) == before
+
+
+async def test_what_makes_json_longer_counts_against_the_limit(url: FunctionUrl) -> None:
+    """The body travels as a string inside JSON: each quote and backslash in it takes one byte more."""
+    answer = await ask(url, "[[say:hello]]", an_unknown_field='"' * 1_800_000)
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize(
+    "event", [{"Records": [{"eventSource": "aws:s3"}]}, {"source": "aws.events"}, {}, [], "text", None]
+)
+async def test_an_event_that_is_no_request_is_told_what_to_do(url: FunctionUrl, event: object) -> None:
+    await url.wait_settled()
+    invocation = await url.invoke(json.dumps(event).encode())
+    assert invocation is not None
+    assert (await invocation.head()).status == 400
+    await url.wait_settled()
+    error = json.loads(invocation.answer)["error"]
+    assert error["type"] == "invalid_request_error"
+    assert "Function URL" in error["message"]
+
+
+async def test_a_client_cannot_write_the_context_itself(url: FunctionUrl) -> None:
+    passed = {"request_id": "forged", "deadline": int(time.time() * 1000) - 60_000}
+    answer = await ask(url, "[[say:hello]]", headers={"x-amzn-lambda-context": json.dumps(passed)})
+    assert answer.reply.text == "hello"
+    await url.wait_settled()
+    environment = url.environments[0]
+    assert metrics_of(environment)[-1]["lambda_request_id"] == environment.invocations[-1].request_id
