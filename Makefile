@@ -68,6 +68,33 @@ check: lint test ## lint and test: what every commit must pass
 e2e: install ## The real Claude Code from npm against `serve` and the simulator (needs node and npm)
 	@$(BIN)/python -m pytest tests/e2e --override-ini='norecursedirs=.*' --timeout=180 $(PYTEST_ARGS)
 
+# The suites of what is shipped. Each says what it misses: a machine without podman or terraform skips it, visibly.
+SUITE = $(BIN)/python -m pytest --override-ini='norecursedirs=.*' --timeout=600
+
+.PHONY: image-test
+image-test: install ## The real Dockerfile, built and run with podman (needs podman and debootstrap)
+	@$(SUITE) tests/image $(PYTEST_ARGS)
+
+.PHONY: lambda-test
+lambda-test: install ## The gateway behind doubles of Lambda and of its web adapter: streaming, freeze, deadline
+	@$(SUITE) tests/on_lambda $(PYTEST_ARGS)
+
+.PHONY: infra-test
+infra-test: install ## terraform validate, test, policies, and apply against moto (needs terraform)
+	@$(SUITE) $(PARALLEL) tests/infra $(PYTEST_ARGS)
+
+.PHONY: sam-test
+sam-test: install ## sam build, local invoke and start-api of the real image (needs podman)
+	@$(SUITE) tests/sam $(PYTEST_ARGS)
+
+.PHONY: deploy-test
+deploy-test: install ## make deploy against moto and a registry on loopback (needs terraform and podman)
+	@$(SUITE) tests/deploy $(PYTEST_ARGS)
+
+.PHONY: deploy
+deploy: install ## Deploy to AWS, or bring what is deployed up to date (DEPLOY_ARGS=--yes asks nothing)
+	@$(BIN)/python -m deploy $(DEPLOY_ARGS)
+
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" $(LOCK_ARGS) pyproject.toml
 
@@ -75,6 +102,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-an
 lock: install ## Write the lock files anew (LOCK_ARGS=--upgrade for newer versions)
 	@$(UV_COMPILE) --output-file requirements.txt
 	@$(UV_COMPILE) --constraint requirements.txt --group dev --output-file requirements-dev.txt
+	@cd tests/sam && ../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and downloads

@@ -5,6 +5,7 @@ A command's module is loaded when the command is called: `serve` must not wait f
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ INTERRUPTED: Final = 130
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the gateway in the foreground",
     "simulate": "run the Bedrock simulator alone",
+    "smoke": "prove that a deployed gateway answers, and that it streams",
 }
 
 
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """`main`, for a terminal: Ctrl-C before a command can handle it ends it without a traceback."""
+    # The first process of a container has no default for it: without this it is lost until `serve` listens for it.
+    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     try:
         code = main()
     except KeyboardInterrupt:

@@ -5,6 +5,9 @@ is signed (`before-call`): images stay the base64 the caller sent, and nothing i
 response is taken as it comes (`before-parse`) and read by our own frame decoder, which shows members that botocore's
 model does not know, and checks every byte.
 
+A pooled connection may have died unseen: Lambda freezes the process, and the network forgets. Bedrock then closes or
+resets it before a byte of an answer, and the request is sent once more, within a budget (`retry_budget.py`).
+
 A model that refuses a beta refuses the whole request. Then it is sent once more without betas, before anybody has seen
 a byte of the answer, and the next requests for that model go without them at once (`refused_betas.py`).
 
@@ -55,6 +58,7 @@ from gateway.redirects import NoRedirects, RedirectRefused
 from gateway.secret_store import Clocks
 from gateway.settings import Settings
 from gateway.upstreams.refused_betas import RefusedBetas
+from gateway.upstreams.retry_budget import RetryBudget
 
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 # After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
@@ -129,6 +133,7 @@ class Bedrock:
     def __init__(self, client: Any, clocks: Clocks | None = None) -> None:
         self._client = client
         self._refused_betas = RefusedBetas(clocks)
+        self._retry_budget = RetryBudget()
         events = client.meta.events
         events.register("provide-client-params.bedrock-runtime.ConverseStream", take_body)
         events.register("before-call.bedrock-runtime.ConverseStream", put_body)
@@ -162,9 +167,9 @@ class Bedrock:
             stream.close()
 
     async def _open(self, model_id: str, body: RequestBody, max_tokens: int | None) -> BedrockStream:
-        """Two calls at most."""
+        """Three calls at most: one more for a dead connection, one more without betas."""
         try:
-            return BedrockStream(await self._send(model_id, body.whole))
+            return BedrockStream(await self._send_again(model_id, body.whole))
         except BedrockRefusal as refusal:
             error = refusal.translated(max_tokens)
             if body.other_end is None or not isinstance(error, InvalidBeta):
@@ -175,6 +180,17 @@ class Bedrock:
             return BedrockStream(await self._send(model_id, other.whole), other.dropped, other.approximated)
         except BedrockRefusal as refusal:
             raise refusal.translated(max_tokens) from refusal
+
+    async def _send_again(self, model_id: str, body: bytes) -> aiohttp.ClientResponse:
+        """`_send`, and once more if the connection was cut before the answer."""
+        try:
+            response = await self._send(model_id, body)
+        except ConnectionCut:
+            if not self._retry_budget.take():
+                raise
+            response = await self._send(model_id, body)
+        self._retry_budget.succeeded()
+        return response
 
     async def _send(self, model_id: str, body: bytes) -> aiohttp.ClientResponse:
         """Raises `BedrockRefusal` as it came, everything else as a `GatewayError`."""
@@ -230,6 +246,10 @@ class NotAStream(Exception):
     """A 200 of another content type: something stands between us and Bedrock."""
 
 
+class ConnectionCut(Overloaded):
+    """A connection that was there was closed or reset, and nothing of an answer had come."""
+
+
 def unreachable(error: Exception) -> GatewayError:
     """Bedrock did not answer. The texts name no host, and nothing of botocore's."""
     if isinstance(error, CREDENTIALS_MISSING):
@@ -238,13 +258,21 @@ def unreachable(error: Exception) -> GatewayError:
         return UpstreamTimeout("Bedrock did not begin to answer in time.")
     if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), RedirectRefused):
         return ApiError("Bedrock's endpoint answered with a redirect, which is refused. Check the endpoint's address.")
-    if isinstance(error, ConnectionClosedError | aiohttp.ClientError):
-        return Overloaded("The connection to Bedrock was closed before its answer had come. Try again.")
+    if was_cut(error):
+        return ConnectionCut("The connection to Bedrock was closed before its answer had come. Try again.")
     if isinstance(error, BotocoreConnectionError | HTTPClientError | OSError):
         return Overloaded("Bedrock cannot be reached from the gateway. Try again.")
     if isinstance(error, ParamValidationError):
         return ApiError("The gateway built a request that it cannot send. This is a bug in the gateway.")
     return ApiError(f"The gateway's AWS client is not set up right ({type(error).__name__}).")
+
+
+def was_cut(error: Exception) -> bool:
+    """aiobotocore has two names for it, and one of them for connections that could not be made as well."""
+    if isinstance(error, ConnectionClosedError):
+        return True
+    cause = error.kwargs.get("error") if isinstance(error, BotoCoreError) else error
+    return isinstance(cause, aiohttp.ClientError) and not isinstance(cause, aiohttp.ClientConnectorError)
 
 
 @asynccontextmanager

@@ -16,21 +16,23 @@ from pathlib import Path
 from typing import Final
 
 from tests.doubles.invocation import Invocation
+from tests.doubles.output import Output
+from tests.doubles.report import Report, report_of
 from tests.doubles.runtime_api import RuntimeApi
 
 ADAPTER: Final = Path(__file__).with_name("lambda_adapter.py")
 ROOT: Final = Path(__file__).parents[2]
-# Lambda's: init is cut off after 10 s; SIGTERM comes 2 s before SIGKILL where an extension is registered.
-INIT_SECONDS: Final = 10.0
+# SIGTERM comes 2 s before SIGKILL where an extension is registered, and not at all where none is.
 SHUTDOWN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """The configuration of a function. `port` is where the application listens inside its environment."""
+    """The configuration of a function, and `init_seconds`, which is Lambda's own."""
 
     variables: Mapping[str, str]
     timeout_seconds: float = 900.0
+    init_seconds: float = 10.0
     memory_mb: int = 1024
     invoke_mode: str = "response_stream"
     name: str = "chatrix"
@@ -56,26 +58,29 @@ class Shutdown:
 
 @dataclass(slots=True)
 class Environment:
-    """Made by `open_environment`. `lines` is what the application wrote, with the time at which it was read."""
+    """Made by `open_environment`. `output` is what the application wrote."""
 
     function: Function
     api: RuntimeApi
+    output: Output
     application: asyncio.subprocess.Process
     adapter: asyncio.subprocess.Process
-    lines: list[tuple[float, str]] = field(default_factory=list)
     frozen: bool = False
     invocations: list[Invocation] = field(default_factory=list)
     _ending: bool = False
 
-    async def wait_initialised(self) -> None:
-        """Until the first poll. Raises InitFailed."""
+    async def wait_initialised(self, seconds: float) -> None:
+        """Until the first poll. Raises InitFailed when the application ends, TimeoutError when it takes too long."""
         ended = asyncio.create_task(self.application.wait())
         polled = asyncio.create_task(self.api.polled.wait())
-        done, pending = await asyncio.wait((ended, polled), timeout=INIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        done, pending = await asyncio.wait((ended, polled), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
-        if polled not in done:
-            raise InitFailed(f"not ready within {INIT_SECONDS:g} s: {self.written()}")
+        if ended in done:
+            await self.output.wait_ended()
+            raise InitFailed(f"ended with code {self.application.returncode}: {self.output.text}")
+        if not done:
+            raise TimeoutError
 
     async def invoke(self, event: bytes) -> Invocation:
         """Thaws, and hands the event over. The caller waits for the answer; `settle` freezes afterwards."""
@@ -94,11 +99,15 @@ class Environment:
                 await invocation.wait_ended()
                 await self.api.polled.wait()
         except TimeoutError:
+            invocation.fail(f"Task timed out after {self.function.timeout_seconds:.2f} seconds")
             await self.kill()
-            await invocation.fail(f"Task timed out after {self.function.timeout_seconds:.2f} seconds")
         else:
             if not self._ending:
                 self.freeze()
+
+    def report(self, invocation: Invocation) -> Report:
+        later = self.invocations[self.invocations.index(invocation) + 1 :]
+        return report_of(invocation, later[0] if later else None, self.output.lines)
 
     @property
     def alive(self) -> bool:
@@ -139,9 +148,6 @@ class Environment:
         await self.application.wait()
         await self.adapter.wait()
 
-    def written(self) -> str:
-        return "".join(line for _, line in self.lines)
-
     def _signal(self, number: signal.Signals) -> None:
         for process in (self.adapter, self.application):
             if process.returncode is None:
@@ -150,34 +156,39 @@ class Environment:
 
 @asynccontextmanager
 async def open_environment(function: Function, port: int) -> AsyncIterator[Environment]:
-    """Starts the application and the adapter. Leaving ends both, at once."""
+    """Starts the application and the adapter; `port` is where the former listens. Leaving ends both, at once.
+
+    Who is not ready in time is started once more, and then has the time that the function has for an invocation: so
+    Lambda does it. Raises InitFailed.
+    """
+    for seconds in (function.init_seconds, function.timeout_seconds):
+        async with _started(function, port) as environment:
+            try:
+                await environment.wait_initialised(seconds)
+            except TimeoutError:
+                continue
+            yield environment
+            return
+    raise InitFailed(f"not ready within {function.init_seconds:g} s, and then within {function.timeout_seconds:g} s")
+
+
+@asynccontextmanager
+async def _started(function: Function, port: int) -> AsyncIterator[Environment]:
     api = RuntimeApi()
     async with api.serve():
         variables = process_variables(function, api.address, port)
+        output = Output()
         application = await asyncio.create_subprocess_exec(
-            *function.command,
-            cwd=ROOT,
-            env=variables,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=2**20,
+            *function.command, cwd=ROOT, env=variables, stdout=output.writing_end, stderr=output.writing_end
         )
+        output.begin()
         adapter = await asyncio.create_subprocess_exec(sys.executable, str(ADAPTER), env=variables)
-        environment = Environment(function, api, application, adapter)
-        reading = asyncio.create_task(_read_lines(environment))
+        environment = Environment(function, api, output, application, adapter)
         try:
-            await environment.wait_initialised()
             yield environment
         finally:
             await environment.kill()
-            await reading
-
-
-async def _read_lines(environment: Environment) -> None:
-    stdout = environment.application.stdout
-    assert stdout is not None
-    while line := await stdout.readline():
-        environment.lines.append((time.monotonic(), line.decode()))
+            await output.wait_ended()
 
 
 def process_variables(function: Function, runtime_api: str, port: int) -> dict[str, str]:
@@ -191,6 +202,9 @@ def process_variables(function: Function, runtime_api: str, port: int) -> dict[s
         "AWS_LWA_READINESS_CHECK_PATH": "/health",
         "AWS_LWA_INVOKE_MODE": function.invoke_mode,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_Image",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "_HANDLER": "",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

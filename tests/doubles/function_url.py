@@ -10,7 +10,7 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class FunctionUrl:
         self._invoke_mode = invoke_mode
         self._reserved_concurrency = reserved_concurrency
         self._idle: list[Environment] = []
+        self._starting = 0
         self._open = AsyncExitStack()
         self._settling: dict[asyncio.Task[None], Invocation] = {}
 
@@ -64,9 +65,13 @@ class FunctionUrl:
             environment = self._idle.pop()
             if environment.alive:
                 return environment
-        if len([each for each in self.environments if each.alive]) >= self._reserved_concurrency:
+        if self._starting + sum(each.alive for each in self.environments) >= self._reserved_concurrency:
             return None
-        environment = await self._open.enter_async_context(open_environment(self.function, free_port()))
+        self._starting += 1
+        try:
+            environment = await self._open.enter_async_context(open_environment(self.function, free_port()))
+        finally:
+            self._starting -= 1
         self.environments.append(environment)
         return environment
 
@@ -123,7 +128,8 @@ class FunctionUrl:
 
 async def _streamed(request: web.Request, invocation: Invocation) -> web.StreamResponse:
     head = await invocation.head()
-    response = web.StreamResponse(status=head.status, headers=head.headers)
+    # In chunks, whatever the length: the client sees the end when the function has ended it.
+    response = web.StreamResponse(status=head.status, headers=_without_length(head.headers))
     for cookie in head.cookies:
         response.headers.add("set-cookie", cookie)
     await response.prepare(request)
@@ -138,10 +144,16 @@ async def _streamed(request: web.Request, invocation: Invocation) -> web.StreamR
 
 
 async def _whole(invocation: Invocation) -> web.Response:
+    """A URL in buffered mode. It knows nothing of preludes: the answer of a function that streams is all body."""
     head = await invocation.head()
     body = b"".join([piece async for piece in invocation.body()])
-    headers = {name: value for name, value in head.headers.items() if name.lower() != "content-length"}
-    return web.Response(status=head.status, headers=headers, body=body)
+    if invocation.prelude:
+        return web.Response(body=invocation.prelude + body, content_type="application/octet-stream")
+    return web.Response(status=head.status, headers=_without_length(head.headers), body=body)
+
+
+def _without_length(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-length"}
 
 
 def to_event(request: web.Request, body: bytes) -> bytes:

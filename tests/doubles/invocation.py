@@ -29,7 +29,7 @@ class InvocationFailed(Exception):
 
 @dataclass(slots=True)
 class Invocation:
-    """Times are `time.monotonic()`. `pieces` are those of the body after the prelude."""
+    """Times are `time.monotonic()`. `pieces` are those of the body after the prelude, which is `prelude`."""
 
     event: bytes
     deadline_ms: int
@@ -37,6 +37,7 @@ class Invocation:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
+    prelude: bytes = b""
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     failure: str | None = None
     _head: "asyncio.Future[Head]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -56,6 +57,7 @@ class Invocation:
             before += piece
             prelude, found, body = before.partition(PRELUDE_END)
             if found:
+                self.prelude = prelude + found
                 self._head.set_result(_head_of(json.loads(prelude)))
                 await self._pass_on(body)
         await self._end()
@@ -66,28 +68,37 @@ class Invocation:
         await self._pass_on(body)
         await self._end()
 
-    async def fail(self, reason: str) -> None:
-        """No answer, or no end of it. What has arrived at the client stays there."""
+    def fail(self, reason: str) -> None:
+        """No answer, or no end of it. What has arrived at the client stays there; what is under way is lost."""
         if self._ended.is_set():
             return
         self.failure = reason
         if not self._head.done():
             self._head.set_exception(InvocationFailed(reason))
             self._head.exception()  # whoever invoked may have gone: then nobody asks for it
-        await self._end()
+        self.ended_at = time.monotonic()
+        self._ended.set()
+        self._forget_pieces()
+        self._under_way.put_nowait(None)
 
     async def _pass_on(self, piece: bytes) -> None:
-        if not piece:
+        if not piece or self._ended.is_set():
             return
         self.pieces.append((time.monotonic(), piece))
         if not self._client_gone:
             await self._under_way.put(piece)
 
     async def _end(self) -> None:
+        if self._ended.is_set():
+            return
         self.ended_at = time.monotonic()
         self._ended.set()
         if not self._client_gone:
             await self._under_way.put(None)
+
+    def _forget_pieces(self) -> None:
+        while not self._under_way.empty():
+            self._under_way.get_nowait()
 
     # --- what the caller does
 
@@ -105,8 +116,7 @@ class Invocation:
     def leave(self) -> None:
         """The client has gone. The function is not told, and goes on to its end."""
         self._client_gone = True
-        while not self._under_way.empty():
-            self._under_way.get_nowait()
+        self._forget_pieces()
 
     async def wait_ended(self) -> None:
         await self._ended.wait()

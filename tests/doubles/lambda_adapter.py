@@ -33,7 +33,9 @@ PRELUDE_END = b"\0" * 8
 STREAMED = "application/vnd.awslambda.http-integration-response"
 # What goes on as text in a buffered answer; everything else is base64.
 TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml", "image/svg+xml")
-DROPPED_FROM_REQUESTS = frozenset({"connection", "content-length", "transfer-encoding", "host", "expect"})
+DROPPED_FROM_REQUESTS = frozenset({"connection", "content-length", "transfer-encoding", "expect"})
+# The adapter's own file name, under which Lambda starts it; the double has it in an image, and the name in any case.
+EXTENSION_NAME = "lambda-adapter"
 
 Headers = list[tuple[str, str]]
 
@@ -194,6 +196,10 @@ class Application:
         self._address = address
         self._idle: Connection | None = None
 
+    def close(self) -> None:
+        if self._idle is not None:
+            self._idle.close()
+
     async def wait_until_ready(self, path: str) -> None:
         async with asyncio.timeout(READINESS_TIMEOUT_SECONDS):
             while not await self._is_ready(path):  # noqa: ASYNC110  # nobody else could set an event
@@ -242,7 +248,11 @@ class Application:
         elif idle is not None:
             idle.close()
         connection = await Connection.to(self._address)
-        return connection, await connection.send(request)
+        try:
+            return connection, await connection.send(request)
+        except BaseException:
+            connection.close()
+            raise
 
 
 def to_request(invocation: Invocation, host: str, pass_through_path: str) -> Request:
@@ -260,9 +270,11 @@ def to_request(invocation: Invocation, host: str, pass_through_path: str) -> Req
     query = event.get("rawQueryString") or ""
     body = event.get("body") or ""
     raw_body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    own.append(("x-amzn-trace-id", invocation.headers.get("lambda-runtime-trace-id", "")))
     taken = DROPPED_FROM_REQUESTS | {name for name, _ in own}
-    headers = [("host", host), *own]
-    headers += [(name, value) for name, value in (event.get("headers") or {}).items() if name.lower() not in taken]
+    sent = [(name, value) for name, value in (event.get("headers") or {}).items() if name.lower() not in taken]
+    # The client's `host` stays: the application sees the URL's domain, not its own address.
+    headers = [*own, *sent] if any(name.lower() == "host" for name, _ in sent) else [("host", host), *own, *sent]
     if event.get("cookies"):
         headers.append(("cookie", "; ".join(event["cookies"])))
     return Request(http["method"], event["rawPath"] + (f"?{query}" if query else ""), headers, raw_body)
@@ -290,8 +302,7 @@ class RuntimeApi:
 
     async def register(self) -> str:
         """The identifier of the extension."""
-        name = os.path.basename(sys.argv[0])  # noqa: PTH119  # one import less at every start
-        headers = [self._host, ("lambda-extension-name", name), ("content-type", "application/json")]
+        headers = [self._host, ("lambda-extension-name", EXTENSION_NAME), ("content-type", "application/json")]
         response, _ = await self._call(Request("POST", "/2020-01-01/extension/register", headers, b'{"events":[]}'))
         return response.header("lambda-extension-identifier")
 
@@ -319,7 +330,8 @@ class RuntimeApi:
         connection = await Connection.to(self._address)
         try:
             await self._begin_stream(connection, request_id)
-            await _write_chunk(connection, json.dumps(head).encode() + PRELUDE_END)
+            await _write_chunk(connection, json.dumps(head).encode())
+            await _write_chunk(connection, PRELUDE_END)
             try:
                 async for piece in pieces:
                     await _write_chunk(connection, piece)
@@ -337,6 +349,8 @@ class RuntimeApi:
             "{}: {}".format(*self._host),
             "lambda-runtime-function-response-mode: streaming",
             f"content-type: {STREAMED}",
+            "trailer: Lambda-Runtime-Function-Error-Type",
+            "trailer: Lambda-Runtime-Function-Error-Body",
             "transfer-encoding: chunked",
         ]
         connection.writer.write("\r\n".join((*lines, "", "")).encode())
@@ -398,7 +412,8 @@ async def run(variables: Mapping[str, str]) -> None:
     api = RuntimeApi((host, int(port or 80)))
     application = Application(
         (
-            variables.get("AWS_LWA_HOST", "127.0.0.1"),
+            # `HOST` too, although that is where the application listens: 0.0.0.0 leads to this machine.
+            variables.get("AWS_LWA_HOST") or variables.get("HOST") or "127.0.0.1",
             int(variables.get("AWS_LWA_PORT") or variables.get("PORT") or 8080),
         )
     )
@@ -409,6 +424,7 @@ async def run(variables: Mapping[str, str]) -> None:
         await serve(api, application, variables)
     finally:
         extension.cancel()
+        application.close()
 
 
 def main() -> int:

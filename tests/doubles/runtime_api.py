@@ -75,13 +75,13 @@ class RuntimeApi:
                 await invocation.take_whole(answer, base64.b64decode(body) if is_binary else body.encode())
         except asyncio.CancelledError:
             # The adapter has gone in the middle of it.
-            await invocation.fail("Runtime.ExitError")
+            invocation.fail("Runtime.ExitError")
             raise
         return web.json_response({"status": "OK"}, status=202)
 
     async def _take_error(self, request: web.Request) -> web.Response:
         error = json.loads(await request.read())
-        await self._running[request.match_info["id"]].fail(f"{error.get('errorType')}: {error.get('errorMessage')}")
+        self._running[request.match_info["id"]].fail(f"{error.get('errorType')}: {error.get('errorMessage')}")
         return web.json_response({"status": "OK"}, status=202)
 
     async def _register(self, request: web.Request) -> web.Response:

@@ -83,7 +83,7 @@ async def read(response: aiohttp.ClientResponse) -> Answer:
 
 def records(environment: Environment) -> list[dict[str, Any]]:
     """The JSON lines that the application has written about requests."""
-    lines = [json.loads(line) for _, line in environment.lines if line.startswith("{")]
+    lines = [json.loads(line) for _, line in environment.output.lines if line.startswith("{")]
     return [line for line in lines if "request_id" in line]
 
 

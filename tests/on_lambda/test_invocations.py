@@ -6,7 +6,8 @@ import time
 import pytest
 
 from tests.doubles.function_url import FunctionUrl
-from tests.on_lambda.client import ask, metrics_of
+from tests.on_lambda.client import ask, metrics_of, sending
+from tests.support.gateway import asking
 
 MIB = 2**20
 
@@ -53,3 +54,21 @@ async def test_a_client_cannot_write_the_context_itself(url: FunctionUrl) -> Non
     await url.wait_settled()
     environment = url.environments[0]
     assert metrics_of(environment)[-1]["lambda_request_id"] == environment.invocations[-1].request_id
+
+
+async def test_binary_bodies_count_as_base64_and_so_for_a_third_more(url: FunctionUrl) -> None:
+    answer = await ask(url, "[[say:hello]]", {"content-type": "application/octet-stream"}, a_field="x" * 5_000_000)
+    assert answer.status == 413
+
+
+async def test_a_body_that_lambda_took_for_binary_is_read_as_ever(url: FunctionUrl) -> None:
+    answer = await ask(url, "[[say:hello]]", {"content-type": "application/octet-stream"})
+    assert answer.reply.text == "hello"
+
+
+async def test_the_paths_and_queries_of_clients_survive(url: FunctionUrl) -> None:
+    """A base URL that ends in a slash, as the Function URL does, and what the SDK appends."""
+    for path in ("v1/messages?beta=true", "/v1/messages", "v1/v1/messages"):
+        async with sending(url, asking("[[say:hello]]", stream=False), path=path) as response:
+            assert response.status == 200, path
+            assert (await response.json())["content"][0]["text"] == "hello"

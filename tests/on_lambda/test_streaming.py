@@ -7,6 +7,7 @@ import pytest
 
 from gateway.simulator import Simulator
 from tests.doubles.function_url import FunctionUrl
+from tests.doubles.invocation import PRELUDE_END
 from tests.on_lambda.client import TRAILER_TEXT, ask, function, sending
 from tests.support.gateway import asking
 
@@ -104,9 +105,11 @@ async def test_buffered_mode_gives_the_same_answer_in_one_piece(simulator: Simul
     assert answer.arrivals[0][0] - began > 0.6
 
 
-async def test_a_url_in_the_wrong_mode_shows_the_client_what_is_not_for_it(simulator: Simulator) -> None:
-    """Why `python -m gateway smoke` looks for the prelude: the function streams, the URL does not know."""
-    async with FunctionUrl(function(simulator, invoke_mode="buffered")).serve() as url:
+async def test_a_url_in_buffered_mode_shows_the_client_what_is_not_for_it(simulator: Simulator) -> None:
+    """The function streams and its URL does not know: everything at once, and the prelude stands in the body."""
+    async with FunctionUrl(function(simulator), invoke_mode="BUFFERED").serve() as url:
         answer = await ask(url, "[[drip:4 0.2]]")
+    assert answer.body.startswith(b'{"statusCode": 200')
+    assert PRELUDE_END in answer.body
     times = [time for time, _ in answer.arrivals]
-    assert times[-1] - times[0] < 0.1, "all at once"
+    assert times[-1] - times[0] < 0.1

@@ -313,3 +313,21 @@ async def test_an_idle_gateway_ends_at_once() -> None:
         assert code == 0
         assert "Traceback" not in output
     assert min(seconds) < 0.12
+
+
+async def test_sigterm_counts_from_the_start_on() -> None:
+    """The first process of a container never sees a signal that it does not listen for: it would start, and stay."""
+    command = (sys.executable, "-m", "gateway", "serve")
+    running = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(PORT="0"))
+    async with asyncio.timeout(20):
+        while not listens_for(running.pid, signal.SIGTERM):  # noqa: ASYNC110  # the kernel sets no event
+            await asyncio.sleep(0.002)
+        running.terminate()
+        # Not 0, which it is once it serves: the modules that serving takes were still being loaded.
+        assert await running.wait() == 128 + signal.SIGTERM
+
+
+def listens_for(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)

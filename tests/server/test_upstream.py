@@ -14,7 +14,7 @@ from gateway.app import stop
 from gateway.protocol.eventstream import encode_event
 from gateway.simulator import Simulator, SimulatorOptions, open_simulator
 from tests.support.anthropic_stream import read_stream
-from tests.support.gateway import Gateway, asking, run_gateway
+from tests.support.gateway import Gateway, asking, run_both, run_gateway
 
 
 @asynccontextmanager
@@ -112,11 +112,10 @@ async def test_the_body_is_sent_as_it_was_built_and_the_model_is_one_path_segmen
     assert "chatrixBody" not in json.dumps(exchange.body)
 
 
-async def test_one_request_is_one_call_whatever_happens(simulator: Simulator) -> None:
+async def test_one_request_is_one_call_whatever_bedrock_answers(simulator: Simulator) -> None:
     async with run_gateway(simulator) as gateway:
         for marker in (
             "[[error:InternalServerException x]]",
-            "[[reset]]",
             "[[cut]]",
             "[[error:ThrottlingException x]]",
         ):
@@ -125,6 +124,25 @@ async def test_one_request_is_one_call_whatever_happens(simulator: Simulator) ->
                 await response.read()
             calls = [exchange.operation for exchange in list(simulator.exchanges)[before:]]
             assert calls.count("ConverseStream") == 1
+
+
+async def test_a_cut_before_the_answer_costs_one_more_call_and_no_outage_doubles_the_load() -> None:
+    """A pooled connection may have died unseen. But where all calls are cut, ten retries in all are enough."""
+    async with run_both() as gateway:
+        for request in range(12):
+            before = len(gateway.calls())
+            async with gateway.post(asking("[[reset]]", stream=True)) as response:
+                assert response.status == 529
+                assert (await response.json())["error"]["type"] == "overloaded_error"
+            assert len(gateway.calls()) - before == (2 if request < 10 else 1)
+        # Ten answers earn one retry.
+        for _ in range(11):
+            async with gateway.post(asking("[[say:ok]]")) as response:
+                assert response.status == 200
+        before = len(gateway.calls())
+        async with gateway.post(asking("[[reset]]")) as response:
+            assert response.status == 529
+        assert len(gateway.calls()) - before == 2
 
 
 @asynccontextmanager
