@@ -6,6 +6,7 @@ do for every AWS tool. No account number and no key is printed from here.
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from botocore.session import Session
 from deploy.programs import DeployError
 from gateway.key_ring import MalformedSecretError, parse_secret
 
+DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_PREFIX: Final = "ck_"
 KEY_BYTES: Final = 32
 SIGN_IN: Final = "Sign in first: `aws sso login`, AWS_PROFILE, or the variables AWS_ACCESS_KEY_ID and so on."
@@ -102,7 +104,9 @@ class Aws:
 
     def _digest(self, client: Any, function: str, version: str) -> str:
         code = client.get_function(FunctionName=function, Qualifier=version)["Code"]
-        return str(code.get("ResolvedImageUri") or code["ImageUri"]).partition("@")[2]
+        # The first one is what was deployed, by its digest; the second what a tag would have meant.
+        found = DIGEST.search(f"{code['ImageUri']} {code.get('ResolvedImageUri', '')}")
+        return found[0] if found else ""
 
 
 def a_key_of(secret: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.aws import Aws, a_key_of
+from deploy.aws import DIGEST, Aws, a_key_of
 from deploy.image import PLATFORMS, Engine, check_disk, is_commit, labels_of, tag_of_checkout
 from deploy.programs import DeployError, run
 from deploy.terraform import Terraform
@@ -219,9 +219,17 @@ def roll_back(deployment: Deployment, digest: str | None) -> None:
         digest = next(deployment.aws().earlier_digests(deployment.outputs()["function_name"]), None)
     if digest is None:
         raise DeployError("There is no version with another image before this one.")
+    if not DIGEST.fullmatch(digest):
+        raise DeployError("An image is named by its digest here: sha256: and 64 hexadecimal digits.")
     note(digest)
+    before = deployment.terraform.image_digest
     deployment.terraform.choose_image(digest)
-    plan_and_apply(deployment)
+    try:
+        plan_and_apply(deployment)
+    except DeployError:
+        # The next plan is not to be about an image that could not be had, or that nobody wanted.
+        deployment.terraform.choose_image(before)
+        raise
 
 
 def status(deployment: Deployment) -> None:

@@ -135,6 +135,15 @@ def test_a_new_commit_is_a_new_version_and_rollback_puts_the_old_image_back(chec
     assert running(aws) == ("4", second)
 
 
+def test_a_rollback_to_what_is_no_image_changes_nothing(checkout: Checkout, aws: Any) -> None:
+    before = running(aws), (checkout.folder / "terraform/image.auto.tfvars.json").read_text()
+    mistyped = checkout.deploy("--yes", "rollback", "latest")
+    assert mistyped.returncode == 1
+    assert "64 hexadecimal digits" in mistyped.stderr
+    assert checkout.deploy("--yes", "rollback", f"sha256:{'0' * 64}").returncode == 1
+    assert (running(aws), (checkout.folder / "terraform/image.auto.tfvars.json").read_text()) == before
+
+
 def test_changes_that_are_in_no_commit_get_a_tag_of_their_own(checkout: Checkout) -> None:
     with (checkout.folder / "Dockerfile").open("a") as file:
         file.write("# A change.\n")
