@@ -233,7 +233,8 @@ async def test_on_a_cold_cache_nobody_waits_longer_than_the_limit(
     statuses = await asyncio.gather(*(status_of(gatekeeper, KEY) for _ in range(50)))
     assert set(statuses) == {500}
     assert time.monotonic() - began < settings.secret_timeout_seconds + 0.5
-    assert stand_in.reads == 1
+    # On a busy machine the limit may be over before the one read has arrived.
+    assert stand_in.reads <= 1
 
 
 async def test_wrong_keys_wait_no_longer_than_the_limit_either(

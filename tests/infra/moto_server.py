@@ -1,7 +1,7 @@
 """moto's server, with what it lacks for this design: `python moto_server.py PORT`.
 
 Two calls about budgets (the provider makes them after creating one, and repeats a call that fails for minutes), the
-tags of a budget, and a function's logging configuration, which moto forgets. With these the second plan must be empty
+tags of a budget, a function's logging configuration, which moto forgets, and the image of older versions. With these the second plan must be empty
 without a single exception. Everything added is only stored and given back; nothing is judged here.
 """
 
@@ -24,6 +24,7 @@ create_budget = budgets_response.create_budget
 create_function = lambda_function.__init__
 update_configuration = lambda_function.update_configuration
 get_configuration = lambda_function.get_configuration
+update_function_code = lambda_function.update_function_code
 
 
 def create_budget_with_tags(self: Any) -> str:
@@ -74,6 +75,12 @@ def get_configuration_with_logging(self: Any, on_create: bool = False) -> dict[s
     return configuration
 
 
+def update_function_code_of_one(self: Any, updated_spec: dict[str, Any]) -> dict[str, Any]:
+    """moto's versions share one description of their code, so that an update would change the old ones too."""
+    self.code = dict(self.code)
+    return dict(update_function_code(self, updated_spec))
+
+
 def fill_the_gaps() -> None:
     budgets_response.create_budget = create_budget_with_tags
     budgets_response.list_tags_for_resource = list_tags_for_resource
@@ -81,6 +88,7 @@ def fill_the_gaps() -> None:
     lambda_function.__init__ = create_function_with_logging
     lambda_function.update_configuration = update_configuration_with_logging
     lambda_function.get_configuration = get_configuration_with_logging
+    lambda_function.update_function_code = update_function_code_of_one
 
 
 if __name__ == "__main__":
