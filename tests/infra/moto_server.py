@@ -1,8 +1,9 @@
 """moto's server, with what it lacks for this design: `python moto_server.py PORT`.
 
 Two calls about budgets (the provider makes them after creating one, and repeats a call that fails for minutes), the
-tags of a budget, a function's logging configuration, which moto forgets, and the image of older versions. With these the second plan must be empty
-without a single exception. Everything added is only stored and given back; nothing is judged here.
+tags of a budget, a function's logging configuration, which moto forgets, and the image of a function's older versions.
+With these the second plan must be empty without a single exception. Everything added is only stored and given back;
+nothing is judged here.
 """
 
 import json
