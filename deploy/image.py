@@ -3,6 +3,7 @@
 Lambda takes one image, not an index of several: docker's attestations, which would make it one, are off.
 """
 
+import hashlib
 import json
 import platform
 import shutil
@@ -10,7 +11,6 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,8 @@ ENGINES: Final = ("docker", "podman")
 # The build's layers and the packages on their way into them, several times over.
 FREE_BYTES: Final = 2 * 10**9
 SHORT_COMMIT: Final = 12
+# What gets into the image, or says how it is made.
+CONTEXT: Final = ("gateway", "Dockerfile", ".dockerignore", "requirements.txt", "LICENSE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +91,22 @@ def check_disk() -> None:
 
 
 def tag_of_checkout() -> str:
-    """The commit; with changes that are in none, the time besides, because tags never move."""
+    """The commit; with changes that are in none, a hash of what gets into the image: the same tag, the same content."""
     try:
         commit = read(["git", "rev-parse", f"--short={SHORT_COMMIT}", "HEAD"]).strip()
-        changes = read(["git", "status", "--porcelain", "--", "gateway", "Dockerfile", "requirements.txt"]).strip()
+        changes = read(["git", "status", "--porcelain", "--", *CONTEXT]).strip()
     except (DeployError, FileNotFoundError):
-        return f"{_now()}-no-git"
-    return f"{commit}-changed-{_now()}" if changes else commit
+        return f"no-git-{content_hash()}"
+    return f"{commit}-changed-{content_hash()}" if changes else commit
 
 
-def is_commit(tag: str) -> bool:
-    """The same tag is the same content: it can be used again."""
-    return "-" not in tag
+def content_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(each for name in CONTEXT for each in (ROOT / name, *(ROOT / name).rglob("*")) if each.is_file()):
+        if "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:SHORT_COMMIT]
 
 
 def labels_of(tag: str) -> list[str]:
     return [f"--build-arg=VERSION={__version__}", f"--build-arg=REVISION={tag}"]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")

@@ -24,17 +24,50 @@ def require(program: str, what_to_do: str) -> str:
 
 def run(words: Sequence[str], *, variables: Mapping[str, str] | None = None, standard_input: str | None = None) -> None:
     """What it prints goes to the terminal. Raises DeployError when it fails."""
-    code = subprocess.run(  # noqa: S603  # our own words, no shell
-        words, cwd=ROOT, env={**os.environ, **(variables or {})}, input=standard_input, text=True, check=False
-    ).returncode
+    code = exit_code(words, variables=variables, standard_input=standard_input)
     if code != 0:
         raise DeployError(f"`{_shown(words)}` failed with exit code {code}; what it said stands above.")
 
 
-def read(words: Sequence[str], *, variables: Mapping[str, str] | None = None) -> str:
+def exit_code(
+    words: Sequence[str], *, variables: Mapping[str, str] | None = None, standard_input: str | None = None
+) -> int:
+    """What it prints goes to the terminal.
+
+    Ctrl-C reaches the program too, and it is waited for however long it takes: `subprocess.run` would kill it after
+    0.25 s, and a Terraform that is killed leaves a locked state that does not know what it has made.
+    """
+    with subprocess.Popen(  # noqa: S603  # our own words, no shell
+        words,
+        cwd=ROOT,
+        env={**os.environ, **(variables or {})},
+        stdin=None if standard_input is None else subprocess.PIPE,
+        text=True,
+    ) as process:
+        if process.stdin is not None:
+            process.stdin.write(standard_input or "")
+            process.stdin.close()
+        interrupted = False
+        while process.returncode is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
+    return process.returncode
+
+
+def read(words: Sequence[str], *, variables: Mapping[str, str] | None = None, standard_input: str | None = None) -> str:
     """What it prints. Raises DeployError with the end of its error output."""
     done = subprocess.run(  # noqa: S603  # our own words, no shell
-        words, cwd=ROOT, env={**os.environ, **(variables or {})}, capture_output=True, text=True, check=False
+        words,
+        cwd=ROOT,
+        env={**os.environ, **(variables or {})},
+        input=standard_input,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise DeployError(f"`{_shown(words)}` failed: {done.stderr.strip()[-600:] or 'it said nothing'}")

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.aws import DIGEST, Aws, a_key_of
-from deploy.image import PLATFORMS, Engine, check_disk, is_commit, labels_of, tag_of_checkout
+from deploy.image import PLATFORMS, Engine, check_disk, labels_of, tag_of_checkout
 from deploy.programs import DeployError, run
 from deploy.terraform import Terraform
 
-# Any of these holds a key for the smoke test; a client's own variables count too.
-KEY_VARIABLES: Final = ("CHATRIX_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
+# A key for the smoke test.
+KEY_VARIABLE: Final = "CHATRIX_API_KEY"
+# The smoke test reads these too, and they could hold another key.
+CLIENT_KEY_VARIABLES: Final = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
 
 
 @dataclass(slots=True)
@@ -28,7 +30,8 @@ class Deployment:
     smoke_url: str | None = None
     """Another address for the smoke test than the function's: a domain of one's own, or a proxy."""
     new_key: str | None = None
-    tag: str = field(default_factory=tag_of_checkout)
+    checkout: str = field(default_factory=tag_of_checkout)
+    known_settings: dict[str, str] = field(default_factory=dict)
     known_outputs: dict[str, Any] = field(default_factory=dict)
 
     def outputs(self) -> dict[str, Any]:
@@ -39,6 +42,16 @@ class Deployment:
                 "Nothing has been deployed yet: run `python -m deploy bootstrap` first, or `make deploy`."
             )
         return self.known_outputs
+
+    @property
+    def settings(self) -> dict[str, str]:
+        self.known_settings = self.known_settings or self.terraform.settings()
+        return self.known_settings
+
+    @property
+    def tag(self) -> str:
+        """With the processor, or a change of `architecture` would find the image for the other one."""
+        return f"{self.checkout}-{self.settings['architecture']}"
 
     def aws(self) -> Aws:
         return Aws.sign_in(self.outputs()["aws_region"])
@@ -79,10 +92,24 @@ def init(deployment: Deployment) -> None:
 def bootstrap(deployment: Deployment) -> None:
     """The registry, the secret, the role, the logs: all that an image needs before it can be the function's."""
     say("Registry, secret, role")
-    if "ecr_repository_url" in deployment.terraform.outputs():
+    refuse_to_move(deployment)
+    if deployment.terraform.has_function():
         note("They are there already.")
         return
+    # Also when some of them are there: a repository that was not finished would be made anew, after the push.
     plan_and_apply(deployment)
+
+
+def refuse_to_move(deployment: Deployment) -> None:
+    """Raises DeployError when the variables are about another place than the state."""
+    was = deployment.terraform.outputs()
+    for name in ("aws_region", "function_name"):
+        now = deployment.settings[name]
+        if was.get(name, now) != now:
+            raise DeployError(
+                f"{name} is {now} now, and {was[name]} is deployed. Terraform would remove that one with its URL and "
+                "its key. Destroy it first, or use another state for the new one (docs/terraform.md)."
+            )
 
 
 # --- the image
@@ -94,9 +121,9 @@ def build(deployment: Deployment) -> None:
         note("The registry has it already: it is used as it is.")
         return
     check_disk()
-    architecture = deployment.outputs()["architecture"]
+    architecture = deployment.settings["architecture"]
     engine, image = Engine.find(deployment.engine), deployment.image
-    engine.build(image, architecture, labels_of(deployment.tag), deployment.build_options)
+    engine.build(image, architecture, labels_of(deployment.checkout), deployment.build_options)
     built = engine.architecture(image)
     if built != PLATFORMS[architecture]:
         raise DeployError(
@@ -121,8 +148,6 @@ def push(deployment: Deployment) -> None:
 
 
 def pushed_digest(deployment: Deployment) -> str | None:
-    if not is_commit(deployment.tag):
-        return None
     repository = deployment.outputs()["ecr_repository_url"].partition("/")[2]
     return deployment.aws().digest_of(repository, deployment.tag)
 
@@ -183,7 +208,10 @@ def smoke(deployment: Deployment) -> None:
     if key is None:
         note("Left out: the secret holds no key in clear text. Set CHATRIX_API_KEY and run `python -m deploy smoke`.")
         return
-    run([sys.executable, "-m", "gateway", "smoke", url], variables={KEY_VARIABLES[0]: key})
+    run(
+        [sys.executable, "-m", "gateway", "smoke", url],
+        variables={KEY_VARIABLE: key, **dict.fromkeys(CLIENT_KEY_VARIABLES, "")},
+    )
 
 
 def address(deployment: Deployment) -> str:
@@ -194,9 +222,11 @@ def address(deployment: Deployment) -> str:
 
 
 def a_key(deployment: Deployment) -> str | None:
-    """The new one, one of the environment, or one that the secret holds in clear text."""
-    given = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
-    if found := deployment.new_key or given:
+    """The new one, the environment's, or one that the secret holds in clear text.
+
+    Not ANTHROPIC_API_KEY: that is often a key for Anthropic itself, which is nothing for this URL.
+    """
+    if found := deployment.new_key or os.environ.get(KEY_VARIABLE):
         return found
     stored = deployment.aws().stored_secret(deployment.outputs()["secret_arn"])
     return None if stored is None else a_key_of(stored)

@@ -6,14 +6,12 @@ by itself: a `terraform apply` by hand then changes nothing about the image. The
 """
 
 import json
-import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.programs import DeployError, read, require, run
+from deploy.programs import DeployError, exit_code, read, require, run
 
 OLDEST: Final = (1, 11)
 INSTALL: Final = "Version 1.11 or newer: https://developer.hashicorp.com/terraform/install"
@@ -25,6 +23,8 @@ VARIABLES: Final = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
 # `plan -detailed-exitcode`.
 NO_CHANGES: Final = 0
 CHANGES: Final = 2
+# What says where the deployment is, and for which processor.
+PLACE: Final = ("aws_region", "function_name", "architecture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,23 @@ class Terraform:
         found = json.loads(read(self._words("output", "-json"), variables=VARIABLES))
         return {name: output["value"] for name, output in found.items()}
 
+    def settings(self) -> dict[str, str]:
+        """The variables in PLACE as they are set now; an output says how they were at the last apply."""
+        wanted = ", ".join(f"{name} = var.{name}" for name in PLACE)
+        said = read(self._words("console"), variables=VARIABLES, standard_input=f"jsonencode({{{wanted}}})\n")
+        found: dict[str, str] = json.loads(json.loads(said))
+        return found
+
+    def has_function(self) -> bool:
+        """By the state, and not by an output: an apply that was broken off may have made it without saying so."""
+        state = json.loads(read(self._words("show", "-json"), variables=VARIABLES))
+        resources = state.get("values", {}).get("root_module", {}).get("resources", [])
+        return any(each["type"] == "aws_lambda_function" for each in resources)
+
     def plan(self) -> bool:
         """Writes the plan, and shows it. False: there is nothing to change."""
         words = self._words("plan", "-detailed-exitcode", f"-out={PLAN_FILE}")
-        code = subprocess.run(words, env={**os.environ, **VARIABLES}, check=False).returncode  # noqa: S603  # as above
+        code = exit_code(words, variables=VARIABLES)
         if code not in (NO_CHANGES, CHANGES):
             raise DeployError("`terraform plan` failed; what it said stands above.")
         return code == CHANGES

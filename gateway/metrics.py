@@ -34,7 +34,7 @@ METRICS: Final[Mapping[str, MetricUnit]] = {
 }
 # 529 is how the Messages API says "too busy": the caller is to come again, as with a 429.
 THROTTLED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, 529})
-# Lists and traces have their place in the log line, which has the same request id.
+# Measured here already, or too long: the log line has them, under the same request id.
 LEFT_TO_THE_LOG: Final = frozenset({"cold_start", "total_ms", "first_event_ms", "trace", "error_message"})
 
 

@@ -83,10 +83,14 @@ def begin_line(request: web.Request, invocation: Invocation) -> AccessLine:
 
 
 def settle(app: web.Application, line: AccessLine) -> None:
-    """What stays of a request."""
+    """What stays of a request. Raises nothing: its answer is worth more than its record, as the log sees it too."""
     write_access_line(app[LOGGER], line)
-    if app[SETTINGS].metrics:
+    if not app[SETTINGS].metrics:
+        return
+    try:
         write_metrics(line, app[SETTINGS].service)
+    except Exception as failure:  # noqa: BLE001  # an output that nobody reads any more, a full disk
+        app[LOGGER].error(f"the metrics of {line.request_id} could not be written: {type(failure).__name__}")
 
 
 async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> web.StreamResponse:

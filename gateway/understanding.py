@@ -45,7 +45,7 @@ async def understand(request: web.Request, body: bytes, caller: Caller, parse: P
     """Raises `GatewayError` for what cannot be passed on."""
     is_long = len(body) >= LONG_BODY_BYTES
     line = request[LINE]
-    line.session_id = request.headers.get("x-claude-code-session-id", "")[:MAX_SHOWN_CHARACTERS] or None
+    line.session_id = session_id_of(request)
     parsed, presence = await _run(is_long, parse, body)
     line.model = shown(parsed.model)
     resolution = await resolve_model(request.app, parsed.model, parsed.inference_geo)
@@ -53,6 +53,12 @@ async def understand(request: web.Request, body: bytes, caller: Caller, parse: P
         raise PermissionDenied(f"Your key is not allowed to use {resolution.name}.")
     line.model_id = shown(resolution.model_id)
     return await _run(is_long, _to_call, request, parsed, presence, resolution)
+
+
+def session_id_of(request: web.Request) -> str | None:
+    """Fit to be logged: aiohttp reads bytes that are no UTF-8 as halves of characters, and neither log takes those."""
+    shown_id = request.headers.get("x-claude-code-session-id", "")[:MAX_SHOWN_CHARACTERS]
+    return shown_id.encode("utf-8", "replace").decode() or None
 
 
 async def _run(in_thread: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

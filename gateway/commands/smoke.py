@@ -23,7 +23,8 @@ import aiohttp
 GOOD: Final = 0
 BAD: Final = 1
 USAGE_ERROR: Final = 2
-KEY_VARIABLES: Final = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CHATRIX_API_KEY")
+# The first is ours alone; the others may hold a key for Anthropic itself.
+KEY_VARIABLES: Final = ("CHATRIX_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
 # The newest small Claude, whatever it is called.
 DEFAULT_MODEL: Final = "haiku"
 DEFAULT_PROMPT: Final = "Count from 1 to 80 in words, separated by commas. Nothing else."
@@ -33,6 +34,8 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=180, sock_connect=10)
 # enough to take longer than both.
 SLOW_SECONDS: Final = 0.6
 ALL_AT_ONCE_SECONDS: Final = 0.05
+# A stream has about one event a read.
+EVENTS_IN_A_PIECE: Final = 5
 SHOWN_INSTEAD_OF_KEY: Final = "(the key)"
 # What the Lambda Web Adapter sends before the body; the Function URL takes it off, if it is a streaming one.
 PRELUDE_END: Final = b"\0" * 8
@@ -65,6 +68,8 @@ class Measurement:
     """One for each read that brought something."""
     failure: str = ""
     """Why there is no answer, or no end of it."""
+    has_length: bool = False
+    """Whoever states the length of an answer has seen its end."""
 
     @property
     def events(self) -> int:
@@ -184,6 +189,7 @@ async def measure(session: aiohttp.ClientSession, method: str, url: str, body: o
         async with session.request(method, url, json=body, allow_redirects=False) as response:
             measurement.status = response.status
             measurement.content_type = response.content_type
+            measurement.has_length = "content-length" in response.headers
             async for piece in response.content.iter_any():
                 measurement.arrivals.append(time.monotonic() - began)
                 measurement.body += piece
@@ -232,8 +238,13 @@ def problems_of(measurement: Measurement, max_first_event_seconds: float) -> Ite
 
 
 def was_gathered(measurement: Measurement) -> bool:
-    spread = measurement.arrivals[-1] - measurement.arrivals[0]
-    return measurement.first_event_seconds > SLOW_SECONDS and spread < ALL_AT_ONCE_SECONDS
+    """At once on a short way; on a long one in some pieces, a round trip apart, each with many events."""
+    if measurement.has_length:
+        return True
+    spread = measurement.total_seconds - measurement.first_event_seconds
+    in_few_pieces = len(measurement.arrivals) * EVENTS_IN_A_PIECE <= measurement.events
+    at_the_end = spread < ALL_AT_ONCE_SECONDS or (in_few_pieces and spread < measurement.total_seconds / 4)
+    return measurement.first_event_seconds > SLOW_SECONDS and at_the_end
 
 
 def _refusal(measurement: Measurement) -> str:

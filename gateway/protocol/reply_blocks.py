@@ -162,7 +162,10 @@ class BlockWriter:
         if translated is None:
             self.unknown_events += 1
             return b""
-        opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
+        # The text that it belongs to comes first. It was the answer: no model says to itself where it read something.
+        text, self._held = "".join(self._held), []
+        opening = self._tell(text)
+        opening += b"" if self._written else self._write_start({"type": "text", "text": ""})
         delta = {"type": "citations_delta", "citation": translated}
         event = {"type": "content_block_delta", "index": self._next_index, "delta": delta}
         return opening + sse.encode("content_block_delta", event)

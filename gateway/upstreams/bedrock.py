@@ -74,6 +74,7 @@ CREDENTIALS_MISSING: Final = (
     UnauthorizedSSOTokenError,
     SSOError,
 )
+CLOSED: Final = "The connection to Bedrock was closed before its answer had come. Try again."
 # Ours, travelling through botocore: taken out of the parameters before they are serialised.
 BODY_PARAMETER: Final = "chatrixBody"
 
@@ -259,7 +260,9 @@ def unreachable(error: Exception) -> GatewayError:
     if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), RedirectRefused):
         return ApiError("Bedrock's endpoint answered with a redirect, which is refused. Check the endpoint's address.")
     if was_cut(error):
-        return ConnectionCut("The connection to Bedrock was closed before its answer had come. Try again.")
+        return ConnectionCut(CLOSED)
+    if isinstance(error, ConnectionClosedError | aiohttp.ClientError):
+        return Overloaded(CLOSED)
     if isinstance(error, BotocoreConnectionError | HTTPClientError | OSError):
         return Overloaded("Bedrock cannot be reached from the gateway. Try again.")
     if isinstance(error, ParamValidationError):
@@ -268,11 +271,14 @@ def unreachable(error: Exception) -> GatewayError:
 
 
 def was_cut(error: Exception) -> bool:
-    """aiobotocore has two names for it, and one of them for connections that could not be made as well."""
-    if isinstance(error, ConnectionClosedError):
-        return True
+    """aiobotocore has two names for it, and both for other things too: only aiohttp's own error tells.
+
+    Not cut are a connection that could not be made, be it in time, and an answer that broke off after it had begun.
+    """
     cause = error.kwargs.get("error") if isinstance(error, BotoCoreError) else error
-    return isinstance(cause, aiohttp.ClientError) and not isinstance(cause, aiohttp.ClientConnectorError)
+    return isinstance(cause, aiohttp.ClientConnectionError) and not isinstance(
+        cause, aiohttp.ClientConnectorError | TimeoutError
+    )
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """A deployment from nothing to a rollback. The tests build on each other, in this order, as a person's commands do."""
 
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any, Final
 import boto3
 import pytest
 
-from tests.deploy.conftest import REGION, Checkout
+from tests.deploy.conftest import ARCHITECTURES, REGION, Checkout
 
 KEY: Final = re.compile(r"ANTHROPIC_AUTH_TOKEN=(ck_[\w-]{40,})")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -86,7 +87,7 @@ def test_it_goes_on_where_it_was_interrupted(checkout: Checkout, aws: Any) -> No
 
     done = checkout.deploy("--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "They are there already." in done.stdout
+    assert done.stdout.index("Nothing to change.") < done.stdout.index("== Image"), "the bootstrap was done"
     assert running(aws)[0] == "1"
     keys = KEY.findall(done.stdout)
     assert len(keys) == 1, "shown once"
@@ -125,7 +126,7 @@ def test_a_new_commit_is_a_new_version_and_rollback_puts_the_old_image_back(chec
     version, second = running(aws)
     assert (version, second != first) == ("2", True)
     tags = [each["imageTags"] for each in aws("ecr").describe_images(repositoryName="chatrix")["imageDetails"]]
-    assert [commit] in tags
+    assert [f"{commit}-{ARCHITECTURES[platform.machine()]}"] in tags
 
     back = checkout.deploy("--yes", "rollback")
     assert back.returncode == 0, back.stdout + back.stderr
@@ -142,6 +143,23 @@ def test_a_rollback_to_what_is_no_image_changes_nothing(checkout: Checkout, aws:
     assert "64 hexadecimal digits" in mistyped.stderr
     assert checkout.deploy("--yes", "rollback", f"sha256:{'0' * 64}").returncode == 1
     assert (running(aws), (checkout.folder / "terraform/image.auto.tfvars.json").read_text()) == before
+
+
+def test_another_processor_or_another_name_is_not_taken_for_the_same_deployment(checkout: Checkout) -> None:
+    settings = checkout.folder / "terraform/terraform.tfvars"
+    before = settings.read_text()
+    try:
+        settings.write_text(f'{before}function_name = "another"\n')
+        done = checkout.deploy("bootstrap")
+        assert done.returncode == 1
+        assert "function_name is another now" in done.stderr
+        other = "arm64" if '"x86_64"' in before else "x86_64"
+        settings.write_text(re.sub(r'architecture = "\w+"', f'architecture = "{other}"', before))
+        done = checkout.deploy("push")
+        assert done.returncode == 1, "the registry has this commit for one processor only"
+        assert "The registry has it already" not in done.stdout
+    finally:
+        settings.write_text(before)
 
 
 def test_changes_that_are_in_no_commit_get_a_tag_of_their_own(checkout: Checkout) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from gateway.metrics import METRICS, NAMESPACE
 from gateway.simulator import SimulatorOptions, open_simulator
 from tests.server.test_serve import process
+from tests.support.anthropic_stream import read_stream
 from tests.support.gateway import asking, aws_environment
 
 CALLERS: Final = 8
@@ -51,6 +53,11 @@ class Served:
                 f"{self.url}/v1/messages", json=asking(text, **changes), headers=headers
             ) as response:
                 return response.status, response.headers["request-id"], await response.read()
+
+    def stop_reading(self) -> None:
+        """As a reader that ends: every further write of the gateway fails."""
+        transport = self._running._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # no public name
+        transport.close()
 
     async def raw_lines(self) -> list[bytes]:
         """What was written about requests until the process ended, which this does."""
@@ -171,6 +178,44 @@ async def test_concurrent_requests_never_mix_their_fields() -> None:
             assert (record["input_tokens"], record["output_tokens"]) == (1000 + number, number)
         values = metric_values(metrics[request_id])
         assert (values["InputTokens"], values["OutputTokens"]) == (1000 + number, number)
+
+
+async def test_bytes_that_are_no_text_cost_neither_the_answer_nor_the_record() -> None:
+    """aiohttp reads such a byte of a header as half a character, which JSON in UTF-8 cannot hold."""
+    body = json.dumps(asking("[[say:hello]]")).encode()
+    head = (
+        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-claude-code-session-id: a\xffb\r\n"
+        b"x-api-key: %b\r\ncontent-length: %d\r\n\r\n" % (key_of(0).encode(), len(body))
+    )
+    async with serve() as served:
+        assert (await answer_to(served.url, head + body)).startswith(b"HTTP/1.1 200 ")
+        written = await served.written()
+    assert [record["session_id"] for record in records(written).values()] == ["a?b"]
+    assert len(lines(written)) == 1
+
+
+async def answer_to(url: str, sent: bytes) -> bytes:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_output_that_nobody_reads_any_more_costs_no_answer(stream: bool) -> None:
+    """`chatrix serve | head`, or a full disk: what cannot be written of a request must not end the request."""
+    async with serve() as served:
+        served.stop_reading()
+        for _ in range(2):
+            status, _, body = await served.ask("[[say:hello]]", stream=stream)
+            assert status == 200
+            if stream:
+                assert read_stream(body).whole
+            else:
+                assert json.loads(body)["content"] == [{"type": "text", "text": "hello"}]
 
 
 async def test_without_the_switch_there_are_no_records() -> None:

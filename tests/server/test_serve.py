@@ -327,6 +327,16 @@ async def test_sigterm_counts_from_the_start_on() -> None:
         assert await running.wait() == 128 + signal.SIGTERM
 
 
+async def test_a_command_whose_output_is_closed_ends_with_its_own_code() -> None:
+    command = ("/bin/sh", "-c", 'exec "$0" -m gateway smoke http://127.0.0.1:9 >&-', sys.executable)
+    keyless = {name: value for name, value in environment().items() if not name.endswith(("_KEY", "_TOKEN"))}
+    running = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=keyless, stderr=asyncio.subprocess.PIPE)
+    _, errors = await running.communicate()
+    assert running.returncode == 2
+    assert b"set an API key" in errors
+    assert b"Traceback" not in errors
+
+
 def listens_for(pid: int, number: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)

@@ -103,6 +103,30 @@ async def test_an_answer_that_was_gathered_is_bad(gateway: Gateway) -> None:
     assert "RESPONSE_STREAM" in outcome.output
 
 
+async def test_an_answer_that_was_gathered_and_then_sent_in_pieces_is_bad(gateway: Gateway) -> None:
+    """Over a long way what was gathered arrives in pieces, a round trip apart."""
+    inner = passing_on(gateway)
+
+    async def in_pieces(request: web.Request) -> web.StreamResponse:
+        whole = await inner(request)
+        assert isinstance(whole, web.Response)
+        if whole.content_type != "text/event-stream":
+            return whole
+        assert isinstance(whole.body, bytes)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        size = len(whole.body) // 3 + 1
+        for start in range(0, len(whole.body), size):
+            await response.write(whole.body[start : start + size])
+            await asyncio.sleep(0.06)
+        return response
+
+    async with front(in_pieces) as url:
+        outcome = await smoke(url, key=gateway.key, prompt="[[drip:20 0.05]]")
+    assert outcome.code == 1
+    assert "RESPONSE_STREAM" in outcome.output
+
+
 async def test_the_adapters_prelude_in_the_body_is_bad(gateway: Gateway) -> None:
     async with front(passing_on(gateway, before=b'{"statusCode":200}' + b"\0" * 8)) as url:
         outcome = await smoke(url, key=gateway.key)
@@ -183,7 +207,7 @@ async def test_nobody_there_is_bad() -> None:
 
 async def test_without_a_key_or_a_url_it_says_what_is_missing() -> None:
     keyless = await smoke("http://127.0.0.1:1", key=None)
-    assert (keyless.code, "ANTHROPIC_AUTH_TOKEN" in keyless.errors) == (2, True)
+    assert (keyless.code, "CHATRIX_API_KEY" in keyless.errors) == (2, True)
     for url in ("127.0.0.1", "ftp://127.0.0.1", "http://127.0.0.1:99999", "https://"):
         assert (await smoke(url, key="ck_a_key_of_twenty_characters")).code == 2
     assert (await smoke("http://127.0.0.1:1", "--count", "0", key="ck_a_key_of_twenty_characters")).code == 2

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from unittest import mock
 
 import pytest
@@ -146,11 +148,13 @@ async def test_a_cut_before_the_answer_costs_one_more_call_and_no_outage_doubles
 
 
 @asynccontextmanager
-async def raw_server(sent: bytes, *, hold: bool) -> AsyncIterator[str]:
-    """Sends `sent` whatever it is asked; with `hold` it then waits for the client to close."""
+async def raw_server(sent: bytes, *, hold: bool, asked: list[None] | None = None) -> AsyncIterator[str]:
+    """Sends `sent` whatever it is asked; with `hold` it then waits for the client to close. `asked`: once a call."""
     ended = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if asked is not None:
+            asked.append(None)
         writer.write(sent)
         if hold:
             await reader.read()
@@ -166,10 +170,41 @@ async def raw_server(sent: bytes, *, hold: bool) -> AsyncIterator[str]:
 
 async def test_an_error_whose_body_is_cut_is_a_529_and_not_a_bug(simulator: Simulator) -> None:
     head = b"HTTP/1.1 429 x\r\nx-amzn-errortype: ThrottlingException\r\ncontent-length: 100\r\n\r\n"
-    async with raw_server(head + b'{"mess', hold=False) as url, run_gateway_at(simulator, bedrock=url) as gateway:
+    asked: list[None] = []
+    async with (
+        raw_server(head + b'{"mess', hold=False, asked=asked) as url,
+        run_gateway_at(simulator, bedrock=url) as gateway,
+    ):
         async with gateway.post(asking("hello")) as response:
             assert response.status == 529
             assert (await response.json())["error"]["type"] == "overloaded_error"
+    # Bedrock had begun to answer, and its answer was no.
+    assert len(asked) == 1
+
+
+async def test_an_endpoint_that_does_not_accept_is_asked_once_and_out_of_reach(simulator: Simulator) -> None:
+    """A connection that was never there has not been cut: to wait a second time would double the wait."""
+    with full_listener() as url:
+        async with run_gateway_at(simulator, bedrock=url, connect_timeout_seconds=0.5) as gateway:
+            began = time.monotonic()
+            async with gateway.post(asking("hello")) as response:
+                assert response.status == 529
+                assert "cannot be reached" in (await response.json())["error"]["message"]
+            assert 0.4 < time.monotonic() - began < 0.9
+
+
+@contextmanager
+def full_listener() -> Iterator[str]:
+    """Its queue of connections is full: the next one is neither accepted nor refused."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):
+            client = sockets.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def test_damage_behind_good_frames_is_an_error_at_once_and_not_after_a_silence(simulator: Simulator) -> None:

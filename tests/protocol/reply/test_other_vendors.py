@@ -162,6 +162,15 @@ def test_a_model_that_answers_in_text_and_calls_no_format_tool_has_answered() ->
     assert whole(*frames, format_tool="answer_in_format")["content"] == [{"type": "text", "text": '{"a":1}'}]
 
 
+def test_a_citation_stays_behind_the_text_that_it_belongs_to() -> None:
+    location = {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}
+    cited = delta(0, citation={"title": "t", "sourceContent": [{"text": "q"}], "location": location})
+    frames = [START, delta(0, text="so"), cited, delta(0, text=" far"), block_stop(0), stop("end_turn"), METADATA]
+    (block,) = read(*frames, format_tool="answer_in_format").blocks
+    assert block["text"] == "so far"
+    assert len(block["citations"]) == 1
+
+
 def test_an_answer_in_a_format_that_was_cut_short_says_so() -> None:
     reply = read(START, *FORMAT, block_stop(0), stop("max_tokens"), METADATA, format_tool="answer_in_format")
     assert ended(reply)["stop_reason"] == "max_tokens"
