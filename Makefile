@@ -27,6 +27,9 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
+.PHONY: runtime
+runtime: $(VENV)/.runtime ## Make .venv with nothing but what the gateway needs at run time
+
 $(VENV)/.development: requirements-dev.txt pyproject.toml $(VENV)/.runtime
 	@echo "Installing the locked development packages into $(VENV) ..."
 	@$(PIP_INSTALL) -r requirements-dev.txt
@@ -66,7 +69,52 @@ check: lint test ## lint and test: what every commit must pass
 
 .PHONY: e2e
 e2e: install ## The real Claude Code from npm against `serve` and the simulator (needs node and npm)
-	@$(BIN)/python -m pytest tests/e2e --override-ini='norecursedirs=.*' --timeout=180 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/e2e --override-ini='norecursedirs=.*' --timeout=180 --numprocesses auto $(PYTEST_ARGS)
+
+# A file stays in one process: its tests share a gateway. FAULTS_ARGS=--long plays a night's worth.
+.PHONY: faults
+faults: install ## Faults of Bedrock, clients, platform and keys, abuse, fuzzing, the OpenAPI description; under ten minutes
+	@$(SUITE) $(PARALLEL) tests/faults $(FAULTS_ARGS) $(PYTEST_ARGS)
+
+.PHONY: mutants
+mutants: install ## Break each promise of authentication and of stream endings in a copy; its named test must notice
+	@$(BIN)/python -m tests.faults.mutants $(MUTANTS_ARGS)
+
+.PHONY: bench
+bench: install ## Cost beside nginx and a naive gateway, written into docs/performance.md; a quarter of an hour (Linux, nginx, a C compiler)
+	@$(BIN)/python -m benchmarks.bench --write $(BENCH_ARGS)
+
+.PHONY: bench-quick
+bench-quick: install ## The same in half a minute, written nowhere
+	@$(BIN)/python -m benchmarks.bench --quick $(BENCH_ARGS)
+
+.PHONY: bench-peers
+bench-peers: install ## The same as bench, also beside Portkey and LiteLLM, installed into .cache; half an hour
+	@$(BIN)/python -m benchmarks.bench --write --peers $(BENCH_ARGS)
+
+.PHONY: bench-gate
+bench-gate: install ## Fails when a ratio to the naive gateway has become worse by more than 15 %; up to six rounds of 15 s
+	@$(BIN)/python -m benchmarks.bench --gate $(BENCH_ARGS)
+
+.PHONY: load
+load: install ## Sessions like those of Claude Code, by locust: LOAD_ARGS='--host URL --users 50 --run-time 5m' for a deployed gateway
+	@$(BIN)/python -m tests.load.run $(LOAD_ARGS)
+
+.PHONY: load-test
+load-test: install ## The load test itself: it passes a good gateway, and fails one that cuts its streams
+	@$(BIN)/python -m pytest tests/load --override-ini='norecursedirs=.*' --timeout=300 $(PYTEST_ARGS)
+
+.PHONY: sbom
+sbom: install ## build/sbom.cdx.json: a CycloneDX bill of materials of what the image is made of
+	@$(BIN)/python -m tests.supply.sbom
+
+.PHONY: audit
+audit: install ## Is a run-time package known to be vulnerable or poisoned? AUDIT_ARGS=--require-database fails where nobody can be asked
+	@$(BIN)/python -m tests.supply.audit $(AUDIT_ARGS)
+
+.PHONY: supply-test
+supply-test: install ## The audit against a stand-in of its database, and the bill of materials
+	@$(SUITE) tests/supply $(PYTEST_ARGS)
 
 # The suites of what is shipped. Each says what it misses: a machine without podman or terraform skips it, visibly.
 SUITE = $(BIN)/python -m pytest --override-ini='norecursedirs=.*' --timeout=600
@@ -92,7 +140,7 @@ deploy-test: install ## make deploy against moto and a registry on loopback (nee
 	@$(SUITE) tests/deploy $(PYTEST_ARGS)
 
 .PHONY: deploy
-deploy: install ## Deploy to AWS, or bring what is deployed up to date (DEPLOY_ARGS=--yes asks nothing)
+deploy: runtime ## Deploy to AWS, or bring what is deployed up to date (DEPLOY_ARGS=--yes asks nothing)
 	@$(BIN)/python -m deploy $(DEPLOY_ARGS)
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url \
@@ -103,10 +151,14 @@ lock: install ## Write the lock files anew (LOCK_ARGS=--upgrade for newer versio
 	@$(UV_COMPILE) --output-file requirements.txt
 	@$(UV_COMPILE) --constraint requirements.txt --group dev --output-file requirements-dev.txt
 	@cd tests/sam && ../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
+	@cd tests/supply && ../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
+	@cd tests/faults/openapi && ../../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
+	@cd tests/load && ../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
+	@cd benchmarks/peers/litellm && ../../../$(UV_COMPILE:pyproject.toml=) --only-binary :all: requirements.in --output-file requirements.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and downloads
-	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov .import_linter_cache
+	@rm -rf $(VENV) .cache build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov .import_linter_cache
 
 .PHONY: transcripts
 transcripts: install ## Write the golden transcripts anew; review the diff like code
@@ -119,3 +171,7 @@ matrix: install ## Write docs/compatibility.md anew from the feature table and i
 .PHONY: matrix-flips
 matrix-flips: install ## Change each row of the feature table in turn; its test must notice
 	@$(BIN)/python -m tests.matrix.flip
+
+.PHONY: openapi
+openapi: install ## Write docs/openapi.yaml anew from the request's types and the table of routes
+	@$(BIN)/python -m tests.faults.openapi.render

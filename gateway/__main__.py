@@ -7,19 +7,23 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from gateway import __version__
 
 INTERRUPTED: Final = 130
+# OpenSSL's variable for the system's certificates.
+CERTIFICATES: Final = "SSL_CERT_FILE"
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the gateway in the foreground",
     "simulate": "run the Bedrock simulator alone",
     "smoke": "prove that a deployed gateway answers, and that it streams",
 }
+
+SERVERS: Final = frozenset({"serve", "simulate"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +36,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name in words[:1]:
-            import_module(f"gateway.commands.{name}").add_arguments(command)
+            load(name).add_arguments(command)
     chosen = parser.parse_args(words)
-    return int(import_module(f"gateway.commands.{chosen.command}").run(chosen))
+    return int(load(chosen.command).run(chosen))
+
+
+def load(command: str) -> Any:
+    with without_certificates() if command in SERVERS else nullcontext():
+        return import_module(f"gateway.commands.{command}")
+
+
+@contextmanager
+def without_certificates() -> Iterator[None]:
+    """For the import of aiohttp, which makes two TLS contexts of the system's certificates: a tenth of a start's CPU.
+
+    What serves never uses them, since aiobotocore brings its own. Who did all the same would trust nobody.
+    """
+    named = os.environ.get(CERTIFICATES)
+    os.environ[CERTIFICATES] = os.devnull
+    try:
+        yield
+    finally:
+        if named is None:
+            del os.environ[CERTIFICATES]
+        else:
+            os.environ[CERTIFICATES] = named
 
 
 def run() -> NoReturn:

@@ -10,12 +10,12 @@ from aiobotocore.session import get_session
 from aiohttp import web
 
 from gateway.access import Admission, gatekeeper_for
-from gateway.connections import Runner
+from gateway.connections import SERVER_NAME, ConnectionLimits, Runner
 from gateway.counting import TokenCounter
-from gateway.handlers import ADMISSION, BEDROCK, COUNTER, dispatch
+from gateway.handlers import ADMISSION, BEDROCK, COUNTER, dispatch, route_of
 from gateway.intake import GATEKEEPER, expect_nothing
 from gateway.logs import HTTP_LOGGER, make_logger
-from gateway.middleware import COLD_START, LOGGER, SETTINGS, ColdStart, request_boundary
+from gateway.middleware import COLD_START, LOGGER, ROUTE_OF, SETTINGS, ColdStart, request_boundary
 from gateway.protocol.calibration import Calibration
 from gateway.resolving import RESOLVER, model_resolver
 from gateway.secret_store import open_secrets_reader
@@ -38,11 +38,17 @@ def build_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[LOGGER] = make_logger(settings.log_level)
     app[COLD_START] = ColdStart()
-    app[ADMISSION] = Admission(settings.max_streams)
+    app[ROUTE_OF] = route_of
+    app[ADMISSION] = Admission(settings.max_streams, settings.max_bodies_bytes)
     app[STOPPING] = asyncio.Event()
     app.cleanup_ctx.append(aws_clients)
+    app.on_response_prepare.append(name_server)
     app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=expect_nothing)
     return app
+
+
+async def name_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["server"] = SERVER_NAME
 
 
 async def aws_clients(app: web.Application) -> AsyncIterator[None]:
@@ -56,7 +62,7 @@ async def aws_clients(app: web.Application) -> AsyncIterator[None]:
     ):
         app[BEDROCK] = bedrock
         app[RESOLVER] = model_resolver(settings, profiles)
-        app[COUNTER] = TokenCounter(TokenCounting(bedrock.client), Calibration())
+        app[COUNTER] = TokenCounter(TokenCounting(bedrock.client, bedrock.credentials), Calibration())
         app[GATEKEEPER] = gatekeeper_for(reader, settings)
         yield
 
@@ -66,6 +72,7 @@ def make_runner(app: web.Application) -> Runner:
     settings = app[SETTINGS]
     return Runner(
         app,
+        ConnectionLimits(settings.max_connections, round(settings.send_timeout_seconds * 1000)),
         # Off by default since aiohttp 3.7: without it the model would go on, and be billed, after its reader has left.
         handler_cancellation=True,
         # A compressed body is refused, never inflated: no bombs.
@@ -87,6 +94,6 @@ async def stop(runner: Runner, grace_seconds: float) -> None:
     app[ADMISSION].close()
     with suppress(TimeoutError):
         async with asyncio.timeout(grace_seconds):
-            await app[ADMISSION].wait_empty()
+            await runner.wait_idle()
     app[STOPPING].set()
     await runner.cleanup()

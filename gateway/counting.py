@@ -10,11 +10,13 @@ import logging
 import re
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+import msgspec
+
 from gateway.catalog import Model, Resolution
+from gateway.clocks import Clocks, Instant
 from gateway.protocol.calibration import Calibration
 from gateway.protocol.errors import (
     GatewayError,
@@ -27,7 +29,6 @@ from gateway.protocol.errors import (
 from gateway.protocol.estimate import Estimate, estimate_output_format
 from gateway.protocol.model_fields import BETAS
 from gateway.protocol.to_converse import Translation
-from gateway.secret_store import Clocks, Instant
 from gateway.upstreams.counting import TokenCounting, encode_count
 from gateway.upstreams.refused_betas import RefusedBetas
 
@@ -52,8 +53,7 @@ CANNOT_COUNT: Final = re.compile(r"count(?:ing)?[ _]?tokens|token count|on-deman
 _log: Final = logging.getLogger("chatrix.counting")
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     tokens: int
     is_exact: bool
 
@@ -62,8 +62,7 @@ class Count:
         return {"x-chatrix-count": "exact" if self.is_exact else "estimate"}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """One request to be counted. `body` is what CountTokens would be sent."""
 
     model: Model
@@ -84,11 +83,10 @@ def to_question(translation: Translation, model: Model, estimate: Estimate) -> Q
     return Question(model, estimate, left_out, translation, body, key)
 
 
-@dataclass(slots=True)
-class Ability:
+class Ability(msgspec.Struct):
     """What is known about counting one model. Unproven and not resting: the next request finds out."""
 
-    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    probing: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     proven: bool = False
     rest_seconds: float = 0.0
     rests_since: Instant | None = None

@@ -3,14 +3,16 @@
 `messages` is the line the whole project serves: bytes, MessagesRequest, ConverseRequest, events, bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
+import msgspec
 import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.access import Admission
+from gateway.access import Admission, Place
 from gateway.counting import TokenCounter
 from gateway.intake import GATEKEEPER, authenticate, read_body
 from gateway.listing import list_models, retrieve_model
@@ -21,9 +23,10 @@ from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protocol.features import FEATURES
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.protocol.parsing import parse, parse_count
-from gateway.streaming import stream_reply, upstream_headers, whole_reply
+from gateway.streaming import Upstream, stream_reply, upstream_headers, whole_reply
 from gateway.understanding import LONG_BODY_BYTES, Call, understand
 from gateway.upstreams.bedrock import Bedrock
+from gateway.upstreams.stream import BedrockStream
 
 ADMISSION: Final = web.AppKey("admission", Admission)
 BEDROCK: Final = web.AppKey("bedrock", Bedrock)
@@ -40,15 +43,18 @@ async def messages(request: web.Request) -> web.StreamResponse:
     """`POST /v1/messages`, streamed or not."""
     app, line = request.app, request[LINE]
     caller = await authenticate(request)
-    with app[ADMISSION].enter():
-        call = await understand(request, await read_body(request), caller, parse)
+    with app[ADMISSION].enter() as place:
+        call = await understand(request, await read_body(request, place), caller, parse)
         line.streamed = bool(call.request.stream)
         model, estimate, calibration = call.resolution.model, call.estimate, app[COUNTER].calibration
         translator = start_translator(call, line, calibration.tokens(model, estimate))
         body = app[BEDROCK].choose_form(call.resolution.model_id, call.body)
         if body is not call.body:
             line.lose(body.dropped, body.approximated)
-        upstream = app[BEDROCK].converse_stream(call.resolution.model_id, body, max_tokens=call.request.max_tokens)
+        upstream = letting_go(
+            app[BEDROCK].converse_stream(call.resolution.model_id, body, line, max_tokens=call.request.max_tokens),
+            place,
+        )
         headers = call.headers | disclosure(line.dropped, line.approximated)
         # A request is often a hundred times as long as its answer, and must not stay as long in memory.
         del call, body
@@ -57,12 +63,20 @@ async def messages(request: web.Request) -> web.StreamResponse:
                 request, upstream, translator, headers, line, app[SETTINGS]
             )
         else:
-            whole = await whole_reply(request, upstream, translator, line)
+            whole = await whole_reply(request, upstream, translator, line, app[SETTINGS])
             headers |= upstream_headers(line)
             response = web.Response(body=whole, content_type="application/json", headers=headers)
         if translator.usage is not None:
             calibration.observe(model, estimate, translator.usage)
         return response
+
+
+@asynccontextmanager
+async def letting_go(upstream: Upstream, place: Place) -> AsyncIterator[BedrockStream]:
+    """What Bedrock has accepted it will not be sent again."""
+    async with upstream as stream:
+        place.let_go()
+        yield stream
 
 
 def start_translator(call: Call, line: AccessLine, input_tokens_estimate: int) -> StreamTranslator:
@@ -84,8 +98,8 @@ def start_translator(call: Call, line: AccessLine, input_tokens_estimate: int) -
 async def count_tokens(request: web.Request) -> web.StreamResponse:
     """`POST /v1/messages/count_tokens`: what the translated request costs, counted by Bedrock or estimated."""
     caller = await authenticate(request)
-    with request.app[ADMISSION].enter():
-        call = await understand(request, await read_body(request), caller, parse_count)
+    with request.app[ADMISSION].enter() as place:
+        call = await understand(request, await read_body(request, place), caller, parse_count)
         is_long = len(call.body.whole) >= LONG_BODY_BYTES
         count = await request.app[COUNTER].count(call.translation, call.resolution, call.estimate, is_long=is_long)
     return reply_json({"input_tokens": count.tokens}, {**call.headers, **count.headers})
@@ -122,7 +136,7 @@ async def events(_: web.Request) -> web.StreamResponse:
 
 async def protocol(_: web.Request) -> web.StreamResponse:
     """`GET /protocol`: the feature table, for people and programs that want to know before they ask."""
-    return reply_json({"features": list(FEATURES.values())})
+    return reply_json({"features": msgspec.to_builtins(list(FEATURES.values()))})
 
 
 ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
@@ -142,8 +156,7 @@ ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
 
 async def dispatch(request: web.Request) -> web.StreamResponse:
     """Look the path up in ROUTES, forgiving what base URLs get wrong: `//v1/messages`, `/v1/v1/messages`."""
-    path = canonical_path(request.path)
-    methods = ROUTES.get(ONE_MODEL if path.startswith("/v1/models/") else path)
+    methods = ROUTES.get(route_of(request.path) or "")
     if methods is None:
         raise NotFound(f"There is nothing at this path. Endpoints: {', '.join(ROUTES)}.")
     handler = methods.get(request.method)
@@ -151,6 +164,12 @@ async def dispatch(request: web.Request) -> web.StreamResponse:
         allowed = ", ".join(methods)
         raise InvalidRequest(f"This path takes {allowed}.", status=405, headers={"allow": allowed})
     return await handler(request)
+
+
+def route_of(path: str) -> str | None:
+    path = canonical_path(path)
+    route = ONE_MODEL if path.startswith("/v1/models/") else path
+    return route if route in ROUTES else None
 
 
 def canonical_path(path: str) -> str:

@@ -1,11 +1,12 @@
 """What comes first: who asks, and the body."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import HttpVersion11, web
 
-from gateway.access import Caller, Gatekeeper
+from gateway.access import Caller, Gatekeeper, Place
+from gateway.connections import Connection
 from gateway.middleware import LINE, SETTINGS
 from gateway.protocol.errors import InvalidRequest, RequestTooLarge
 from gateway.settings import Settings
@@ -21,28 +22,32 @@ async def authenticate(request: web.Request) -> Caller:
     return caller
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The whole body. 415 for an encoding, 413 over the limit, 408 when it does not come."""
+async def read_body(request: web.Request, place: Place) -> bytes:
+    """The whole body. 415 for an encoding, 413 over the limit, 408 when it does not come, 529 where memory is taken."""
     settings = request.app[SETTINGS]
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ACCEPTED_ENCODINGS:
         raise InvalidRequest("The request body must not be compressed.", status=415)
     if (request.content_length or 0) > settings.max_body_bytes:
         raise too_large(settings)
+    place.hold(request.content_length or 0)
     try:
         async with asyncio.timeout(settings.body_timeout_seconds):
             await ask_for_body(request)
-            return await read_limited(request, settings)
+            with cast(Connection, request.protocol).reading_much():
+                return await read_limited(request, settings, place)
     except TimeoutError as error:
         raise InvalidRequest(
             f"The request body did not arrive within {settings.body_timeout_seconds:g} s.",
             status=408,
             headers={"connection": "close"},
+            fault="body_timeout",
         ) from error
 
 
-async def read_limited(request: web.Request, settings: Settings) -> bytes:
+async def read_limited(request: web.Request, settings: Settings, place: Place) -> bytes:
     """aiohttp's own `read` would keep the body for as long as the answer takes."""
+    unannounced = request.content_length is None
     chunks: list[bytes] = []
     body_bytes = 0
     async for chunk in request.content.iter_any():
@@ -50,6 +55,8 @@ async def read_limited(request: web.Request, settings: Settings) -> bytes:
         body_bytes += len(chunk)
         if body_bytes > settings.max_body_bytes:
             raise too_large(settings)
+        if unannounced:
+            place.hold(len(chunk))
     return b"".join(chunks)
 
 

@@ -7,11 +7,11 @@ this module says about a secret quotes it, because a key may stand in the wrong 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 # Guessing 16 characters takes longer than the universe has; an empty or a placeholder key does not get in.
@@ -30,16 +30,14 @@ class MalformedSecretError(ValueError):
     """No key can be taken from it. The message holds nothing of the secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyEntry:
+class KeyEntry(msgspec.Struct, frozen=True):
     name: str
     key_hash: bytes  # SHA-256 of the key
     expires: float | None = None  # seconds since the epoch; the key is dead from then on
     models: tuple[str, ...] = ()  # globs; empty allows every model
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRing:
+class KeyRing(msgspec.Struct, frozen=True):
     """`is_single`: the `api_key` form, where the previous version of the secret counts too, for a time."""
 
     entries: tuple[KeyEntry, ...]
@@ -84,13 +82,14 @@ def _parse_single(key: object, secret: dict[str, Any]) -> KeyRing:
 
 def _parse_list(raw_entries: list[Any], secret: dict[str, Any]) -> KeyRing:
     entries: list[KeyEntry] = []
+    taken: set[str | bytes] = set()
     problems: list[str] = []
     ignored = list(_unknown_fields(secret, {"api_keys"}))
     for position, raw in enumerate(raw_entries):
         path = f"api_keys[{position}]"
         try:
             entry = _parse_entry(raw, position)
-            _check_unique(entry, entries)
+            _take_uniquely(entry, taken)
         except ValueError as error:
             problems.append(f"{path} {error}")
             continue
@@ -112,12 +111,13 @@ def _parse_entry(raw: Any, position: int) -> KeyEntry:
     )
 
 
-def _check_unique(entry: KeyEntry, others: list[KeyEntry]) -> None:
-    for other in others:
-        if entry.name == other.name:
-            raise ValueError("has the name of an entry before it")
-        if entry.key_hash == other.key_hash:
-            raise ValueError("has the key of an entry before it")
+def _take_uniquely(entry: KeyEntry, taken: set[str | bytes]) -> None:
+    """`taken`: names and hashes. A set, because 64 KiB hold 2,400 entries, and comparing all pairs takes 0.3 s."""
+    if entry.name in taken:
+        raise ValueError("has the name of an entry before it")
+    if entry.key_hash in taken:
+        raise ValueError("has the key of an entry before it")
+    taken.update((entry.name, entry.key_hash))
 
 
 def _parse_name(name: object, position: int) -> str:

@@ -6,9 +6,9 @@ anybody's invention everywhere else: there it is never read.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import orjson
 from aiohttp import web
 
@@ -19,8 +19,7 @@ CONTEXT_HEADER: Final = "x-amzn-lambda-context"
 MAX_REQUEST_ID: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """`ends`: when the answer must have ended, by `time.monotonic()`, margin taken off. None: no limit is known."""
 
     request_id: str | None = None

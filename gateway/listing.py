@@ -6,11 +6,12 @@ Source: https://docs.claude.com/en/api/models-list and the types of Anthropic's 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
+import msgspec
 import orjson
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway.access import Caller
 from gateway.catalog import MODELS, UNKNOWN_RELEASE, Capabilities, Model, Resolution, served_models
@@ -31,8 +32,7 @@ THINKING_TYPES: Final = ("adaptive", "between_tools", "disabled", "enabled")
 CONTEXT_EDITS: Final = ("clear_thinking_20251015", "clear_tool_uses_20250919", "compact_20260112")
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageQuery(msgspec.Struct, frozen=True):
     limit: int
     after_id: str
     before_id: str

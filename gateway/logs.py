@@ -5,19 +5,36 @@ Powertools' other ways of adding fields (`append_keys`, its context manager) mix
 many requests, so `write_access_line` clears what it set.
 """
 
+import asyncio
+import json
+import logging
+import math
+import re
 import time
 import traceback
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from aws_lambda_powertools import Logger
 
 from gateway.protocol.errors import ApiError, GatewayError, InvalidRequest
+from gateway.protocol.redaction import redact
 from gateway.protocol.usage import Usage
 
 # A child of the application's logger: what aiohttp has to say about connections.
 HTTP_LOGGER: Final = "chatrix.http"
+# What asyncio itself has to say.
+LOOP_LOGGER: Final = "chatrix.loop"
 MAX_LOGGED_PATH: Final = 100
+# What libraries have to say, botocore above all.
+LIBRARY_LOGGER: Final = "chatrix.libraries"
+# asyncio repeats itself: without a descriptor, for each connection that it cannot accept.
+SECONDS_BETWEEN_REPEATS: Final = 1.0
+MAX_REMEMBERED: Final = 100
+CALLED_WITH: Final = re.compile(r" callback.*", re.DOTALL)
+CLIENT_GONE: Final = "client_gone"
+# It was there, and took nothing of its answer for too long.
+SLOW_CLIENT: Final = "slow_client"
 INTERNAL_ERROR: Final = "The gateway failed to answer; its log has the details under the request id."
 
 
@@ -27,17 +44,65 @@ def make_logger(level: str) -> Logger:
     Modules that use the standard library's logging take a child of its name (`chatrix.access`). The root logger keeps
     its level: botocore's debug lines hold bodies, the key secret's among them.
     """
-    return Logger(service="chatrix", level=level, use_rfc3339=True, utc=True)
+    return Logger(service="chatrix", level=level, use_rfc3339=True, utc=True, json_serializer=encode_line)
 
 
-@dataclass(slots=True)
-class AccessLine:
+def encode_line(fields: dict[str, Any]) -> str:
+    """In ASCII, which Powertools' own serializer is not: some characters move a terminal's cursor or end a line."""
+    return json.dumps(fields, default=str, separators=(",", ":"))
+
+
+class LibraryHandler(logging.Handler):
+    """Warnings of libraries as our own lines, redacted. Of their tracebacks only the places are shown."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._log = logging.getLogger(LIBRARY_LOGGER)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        failure = record.exc_info[1] if record.exc_info else None
+        trace = traceback.format_tb(failure.__traceback__) if failure is not None else None
+        fields = {"error_cause": failure and type(failure).__name__, "trace": trace}
+        self._log.log(record.levelno, "%s: %s", record.name, redact(record.getMessage()), extra=fields)
+
+
+def log_libraries() -> None:
+    """Python would write what nobody handles to standard error as plain text, and botocore's names role and account."""
+    logging.lastResort = LibraryHandler()
+
+
+def log_loop_failures(loop: asyncio.AbstractEventLoop) -> None:
+    """asyncio would write them to standard error as plain text with a traceback, which no tool for logs reads."""
+    logger = logging.getLogger(LOOP_LOGGER)
+    told: dict[str, float] = {}
+
+    def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Behind that word stands what it was called with: bytes of a request, for example.
+        message = CALLED_WITH.sub(" callback", str(context.get("message", "")))
+        if loop.time() - told.get(message, -math.inf) < SECONDS_BETWEEN_REPEATS:
+            return
+        if len(told) >= MAX_REMEMBERED:
+            told.clear()
+        told[message] = loop.time()
+        failure = context.get("exception")
+        trace = traceback.format_tb(failure.__traceback__) if failure is not None else None
+        fields = {
+            "error_cause": failure and type(failure).__name__,
+            "errno": getattr(failure, "errno", None),
+            "trace": trace,
+        }
+        logger.error("asyncio: %s", message, extra=fields)
+
+    loop.set_exception_handler(report)
+
+
+class AccessLine(msgspec.Struct):
     """What is written about one request when it ends. Filled in along the way by whoever knows."""
 
     request_id: str
     method: str
     path: str
-    started: float = field(default_factory=time.monotonic)
+    started: float = msgspec.field(default_factory=time.monotonic)
     status: int = 0
     caller: str | None = None
     model: str | None = None
@@ -50,11 +115,19 @@ class AccessLine:
     dropped: tuple[str, ...] = ()
     approximated: tuple[str, ...] = ()
     unknown_events: int = 0
+    upstream_calls: int = 0
+    retry_budget_empty: bool = False
+    """A call would have been repeated, had not so many failed before it."""
+    fault: str | None = None
+    """What went wrong, in one word to count by (docs/reliability.md)."""
+    upstream_message: str | None = None
     error_type: str | None = None
     error_message: str | None = None
     error_cause: str | None = None
     error_status: int = 0
     """The status that the error has, or would have had: after the first byte it is an event, and `status` is 200."""
+    phase: str | None = None
+    """How far a request had come whose client left: `body`, `waiting` for the first event, `answer`."""
     session_id: str | None = None
     lambda_request_id: str | None = None
     cold_start: bool = False
@@ -64,6 +137,11 @@ class AccessLine:
         """Called at the first byte of the answer; later calls change nothing."""
         if self.first_event_ms is None:
             self.first_event_ms = self.elapsed_ms()
+
+    def client_gone(self, fault: str = CLIENT_GONE) -> None:
+        """Nobody is there to be answered any more."""
+        self.fault = fault
+        self.phase = "answer" if self.first_event_ms is not None else "waiting" if self.model is not None else "body"
 
     def lose(self, dropped: tuple[str, ...], approximated: tuple[str, ...]) -> None:
         """More of the request than its translation has told of."""
@@ -86,6 +164,8 @@ class AccessLine:
     def error(self, error: GatewayError) -> None:
         """What is logged of it. A refusal of the caller's own request may quote it: only its JSON path is."""
         self.error_type = error.type
+        self.fault = error.fault
+        self.upstream_message = error.upstream_message
         self.error_status = error.status
         if error.__cause__ is not None:
             self.error_cause = getattr(error.__cause__, "summary", type(error.__cause__).__name__)
@@ -119,9 +199,14 @@ class AccessLine:
             "approximated": list(self.approximated) or None,
             "unknown_events": self.unknown_events or None,
             "upstream_request_id": self.upstream_request_id,
+            "upstream_calls": self.upstream_calls or None,
+            "retry_budget_empty": self.retry_budget_empty or None,
+            "fault": self.fault,
+            "phase": self.phase,
             "error_type": self.error_type,
             "error_message": self.error_message,
             "error_cause": self.error_cause,
+            "upstream_message": self.upstream_message,
             "trace": self.trace,
         }
         return {name: value for name, value in values.items() if value is not None}

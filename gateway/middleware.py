@@ -10,12 +10,12 @@ from typing import Final
 from aiohttp import web
 from aws_lambda_powertools import Logger
 
-from gateway.connections import new_request_id
+from gateway.connections import Connection, new_request_id
 from gateway.lambda_context import INVOCATION, Invocation, read_invocation
-from gateway.logs import AccessLine, write_access_line
+from gateway.logs import CLIENT_GONE as LEFT
+from gateway.logs import SLOW_CLIENT, AccessLine, write_access_line
 from gateway.metrics import write_metrics
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
-from gateway.protocol.redaction import redact
 from gateway.settings import Settings
 from gateway.streaming import STOPPING
 
@@ -31,7 +31,9 @@ CLIENT_GONE: Final = 499
 SHUT_DOWN: Final = 503
 # Asked every few seconds by load balancers; a line each would bury the others.
 UNLOGGED_PATHS: Final = frozenset({"/health", "/ready"})
-MAX_LOGGED_PATH: Final = 200
+# A path is the caller's own words, and may hold a key: the log has the route.
+NO_ROUTE: Final = "(no route)"
+ROUTE_OF: Final = web.AppKey[Callable[[str], str | None]]("route_of")
 
 
 class ColdStart:
@@ -59,13 +61,22 @@ async def request_boundary(request: web.Request, handler: Handler) -> web.Stream
         line.status = response.status
     except BaseException:
         # The client has gone, or the process ends: there is nobody to answer.
-        line.status = SHUT_DOWN if request.app[STOPPING].is_set() else CLIENT_GONE
+        note_leaving(request, line)
         raise
     else:
         return response
     finally:
         if is_logged(request):
             settle(request.app, line)
+
+
+def note_leaving(request: web.Request, line: AccessLine) -> None:
+    if request.app[STOPPING].is_set():
+        line.status, line.fault = SHUT_DOWN, "shutdown"
+        return
+    line.status = CLIENT_GONE
+    connection = request.protocol
+    line.client_gone(SLOW_CLIENT if isinstance(connection, Connection) and connection.took_nothing else LEFT)
 
 
 def is_logged(request: web.Request) -> bool:
@@ -76,7 +87,7 @@ def begin_line(request: web.Request, invocation: Invocation) -> AccessLine:
     return AccessLine(
         request_id=new_request_id(),
         method=request.method,
-        path=redact(request.path)[:MAX_LOGGED_PATH],
+        path=request.app[ROUTE_OF](request.path) or NO_ROUTE,
         lambda_request_id=invocation.request_id,
         cold_start=is_logged(request) and request.app[COLD_START].take(),
     )
@@ -116,9 +127,12 @@ def from_aiohttp(refusal: web.HTTPException) -> GatewayError:
 
 def error_response(error: GatewayError, line: AccessLine) -> web.Response:
     line.error(error)
-    return web.Response(
+    response = web.Response(
         status=error.status,
         body=encode_error(error, line.request_id),
         content_type="application/json",
         headers={"request-id": line.request_id, **error.headers},
     )
+    if "connection" in error.headers:
+        response.force_close()
+    return response

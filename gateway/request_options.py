@@ -5,9 +5,9 @@ The names of Bedrock's own headers are those of its InvokeModel operation, which
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from multidict import CIMultiDictProxy
 
 from gateway.protocol.disposition import MORE, UNKNOWN_BETA, Disposition

@@ -1,8 +1,9 @@
 """A name of a model becomes a resolution: the catalog first, and Bedrock's control plane for what it does not know."""
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from gateway.catalog import (
@@ -19,22 +20,32 @@ from gateway.catalog import (
     wants_profiles,
 )
 from gateway.protocol.errors import InvalidRequest, NotFound
+from gateway.protocol.redaction import redact
 from gateway.settings import Settings
 from gateway.upstreams.inference_profiles import InferenceProfiles
 
 # Of the caller's own words that are logged or given back.
 MAX_SHOWN_CHARACTERS: Final = 64
+MAX_REMEMBERED_CHARACTERS: Final = 300
 
 
 def shown(name: str) -> str:
     """A name or id of a model, fit to be repeated and logged: short, and of an ARN only what names no account."""
+    return _remembered(name) if len(name) <= MAX_REMEMBERED_CHARACTERS else _shown(name)
+
+
+def _shown(name: str) -> str:
     if name[:4].lower() == "arn:":
         name = name.rpartition("/" if "/" in name else ":")[2]
-    return name[:MAX_SHOWN_CHARACTERS]
+    # An ARN behind a space is none, and names an account all the same.
+    return redact(name)[:MAX_SHOWN_CHARACTERS]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelResolver:
+# A dozen patterns are tried on it, and they are the same few names in every request.
+_remembered: Final = lru_cache(maxsize=256)(_shown)
+
+
+class ModelResolver(msgspec.Struct, frozen=True):
     region: str
     preferences: Preferences
     profiles: InferenceProfiles

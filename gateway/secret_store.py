@@ -8,18 +8,21 @@ an outage of Secrets Manager never fails a key that was good.
 import asyncio
 import logging
 import math
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
+import msgspec
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from gateway.clocks import Clocks, Instant, TokenBucket
+from gateway.http_session import AwsSession
+from gateway.own_credentials import CredentialsFailed, OwnCredentials
+from gateway.protocol.bedrock_errors import CREDENTIAL_ERRORS
 from gateway.protocol.errors import ApiError
-from gateway.redirects import NoRedirects
+from gateway.protocol.redaction import redact
 from gateway.settings import Settings
 
 T = TypeVar("T")
@@ -36,87 +39,57 @@ EARLY_READS_AT_ONCE: Final = 2.0
 SECONDS_PER_EARLY_READ: Final = 5.0
 
 TOO_LATE: Final = "Secrets Manager did not answer in time"
-# Our own words: AWS's name roles, accounts and keys. An unknown code is "an error", and stands in the log.
+WHAT_TO_CHECK: Final = (
+    "Whoever runs the gateway should check the secret's name, its region, and the permission "
+    "secretsmanager:GetSecretValue."
+)
+WHAT_TO_RENEW: Final = "Whoever runs the gateway has to renew its credentials, or check its role and its clock."
+TOO_OLD: Final = " The last good keys are older than CHATRIX_SECRET_MAX_STALE_SECONDS allows."
+OTHER_REFUSAL: Final = "Secrets Manager answered with an error"
+# Our own words: AWS's name roles, accounts and keys. They stand in the log, redacted.
 REFUSALS: Final = {
     "AccessDeniedException": "the gateway's role may not read it",
     "DecryptionFailure": "its KMS key cannot decrypt it",
     "InvalidRequestException": "it is marked for deletion",
     "ThrottlingException": "Secrets Manager throttles the gateway",
-    "ExpiredTokenException": "the gateway's own AWS credentials have expired",
-    "UnrecognizedClientException": "the gateway's own AWS credentials were refused",
-    "InvalidSignatureException": "the gateway's own AWS credentials were refused, or its clock is wrong",
 }
+NO_CREDENTIALS_IN_TIME: Final = "the gateway's own AWS credentials could not be had in time"
+OWN_CREDENTIALS: Final = "the gateway's own AWS credentials were refused or are missing"
 
 # A child of the application's logger (logs.py), so that its lines come out as JSON with the others.
 _log: Final = logging.getLogger("chatrix.secret_store")
 
 
-class Instant(NamedTuple):
-    wall: float
-    monotonic: float
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Lambda stops the monotonic clock while it freezes the process, and wall clocks get set: neither is enough."""
-
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-
-    def now(self) -> Instant:
-        return Instant(self.wall(), self.monotonic())
-
-    def seconds_since(self, then: Instant | None) -> float:
-        """The larger of both differences. Endless when there is no `then`, or the wall clock went backwards."""
-        now = self.now()
-        if then is None or now.wall < then.wall:
-            return math.inf
-        return max(now.wall - then.wall, now.monotonic - then.monotonic)
-
-
 class SecretError(Exception):
-    """Nothing usable came. `reason` is for everybody; `detail` holds AWS's words, which name accounts: log only."""
+    """Nothing usable came. `reason` is for everybody; `detail` holds AWS's words, redacted: log only.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    `about_credentials`: the gateway's own, which Secrets Manager or who gives them out refused.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, about_credentials: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+        self.about_credentials = about_credentials
 
 
-@dataclass(frozen=True, slots=True)
-class SecretVersion:
+class SecretVersion(msgspec.Struct, frozen=True):
     text: str
     created: float  # seconds since the epoch, by Secrets Manager's clock
 
 
 class SecretReader(Protocol):
+    async def prepare(self) -> None:
+        """What a read needs before it: the gateway's own credentials. Raises SecretError."""
+
     async def read(self, stage: str) -> SecretVersion | None:
         """The version with this staging label; None when there is none. Raises SecretError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret(Generic[T]):
+class Secret(msgspec.Struct, Generic[T], frozen=True):
     current: T
     current_created: float
     previous: T | None
-
-
-class EarlyReads:
-    """A token bucket."""
-
-    def __init__(self, clocks: Clocks) -> None:
-        self._clocks = clocks
-        self._tokens = EARLY_READS_AT_ONCE
-        self._counted: Instant = clocks.now()
-
-    def take(self) -> bool:
-        grown = self._clocks.seconds_since(self._counted) / SECONDS_PER_EARLY_READ
-        self._counted = self._clocks.now()
-        self._tokens = min(EARLY_READS_AT_ONCE, self._tokens + grown)
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class SecretStore(Generic[T]):
@@ -138,12 +111,13 @@ class SecretStore(Generic[T]):
         self._parse = parse
         self._announce = announce
         self._name = public_name(settings.secret_name)
-        self._ttl_seconds = settings.secret_ttl_seconds
         self._timeout_seconds = settings.secret_timeout_seconds
+        self._max_stale_seconds = settings.secret_max_stale_seconds or math.inf
+        # A value that will be too old to go on with is read anew before it is.
+        self._ttl_seconds = min(settings.secret_ttl_seconds, self._max_stale_seconds)
         self._clocks = clocks or Clocks()
-        self._early_reads = EarlyReads(self._clocks)
-        # A lock and not a shared task: when the request that reads is cancelled, the next in line reads.
-        self._turn = asyncio.Lock()
+        self._early_reads = TokenBucket(self._clocks, EARLY_READS_AT_ONCE, SECONDS_PER_EARLY_READ)
+        self._reading: asyncio.Task[None] | None = None
         # Reads are numbered, so that a request can tell whether one began after it came.
         self._begun = 0
         self._settled = 0
@@ -151,47 +125,74 @@ class SecretStore(Generic[T]):
         self._good_at: Instant | None = None
         self._failed_at: Instant | None = None
         self._failures = 0
-        self._problem = TOO_LATE
+        self._problem = SecretError(TOO_LATE)
 
-    async def find(self, search: Callable[[Secret[T]], Found | None]) -> Found | None:
+    async def find(
+        self, search: Callable[[Secret[T]], Found | None], may_look: Callable[[], bool] = lambda: True
+    ) -> Found | None:
         """What `search` finds in the cached value, or else in a newer one when a read is due or allowed.
 
+        `may_look` is asked when nothing was found in the cached value: whether this search is worth a read, or a wait.
         Only the request that reads waits, and those that have nothing to go on with; none longer than
-        `secret_timeout_seconds`. Raises ApiError when there has never been a good value.
+        `secret_timeout_seconds`. Raises ApiError when there has never been a good value, or none for too long.
         """
-        if self._good is not None and (self._turn.locked() or not self._due()):
-            found = search(self._good)
-            if found is not None:
+        good = self._usable()
+        if good is not None:
+            found = search(good)
+            if found is None and not may_look():
+                return None
+            if found is not None and (self._reading is not None or not self._due()):
                 return found
         await self._look_for_newer(search)
-        if self._good is None:
-            raise ApiError(
-                f"The gateway cannot read its key secret {self._name}: {self._problem}. Your API key was not judged. "
-                "Whoever runs the gateway should check the secret's name, its region, and the permission "
-                "secretsmanager:GetSecretValue."
-            )
-        return search(self._good)
+        good = self._usable()
+        if good is None:
+            raise self._unreadable()
+        return search(good)
+
+    def _usable(self) -> Secret[T] | None:
+        """The last good value, unless it is older than whoever runs the gateway wants it to be."""
+        too_old = self._clocks.seconds_since(self._good_at) > self._max_stale_seconds
+        return None if too_old else self._good
+
+    def _unreadable(self) -> ApiError:
+        too_old = "" if self._good is None else TOO_OLD
+        about_credentials = self._problem.about_credentials
+        advice = WHAT_TO_RENEW if about_credentials else WHAT_TO_CHECK
+        return ApiError(
+            f"The gateway cannot read its key secret {self._name}: {self._problem.reason}.{too_old} Your API key was "
+            f"not judged. {advice}",
+            fault="credentials" if about_credentials else "secret",
+        )
 
     async def _look_for_newer(self, search: Callable[[Secret[T]], Found | None]) -> None:
         arrived = self._begun
         deadline = asyncio.get_running_loop().time() + self._timeout_seconds
         try:
             async with asyncio.timeout_at(deadline):
-                await self._turn.acquire()
+                while self._reading is not None:
+                    # It may have begun before we came: then it is no news to us, but may be enough.
+                    await asyncio.shield(self._reading)
         except TimeoutError:
             return
-        try:
-            if self._worth_reading(search, arrived):
-                await self._read(deadline)
-        finally:
-            self._turn.release()
+        if self._worth_reading(search, arrived):
+            await asyncio.shield(self._begin_to_read(deadline))
+
+    def _begin_to_read(self, deadline: float) -> "asyncio.Task[None]":
+        """A read that has begun is ended, though whoever it is for leaves: or each who leaves would cost one more."""
+        self._reading = asyncio.create_task(self._read(deadline))
+        self._reading.add_done_callback(self._forget_reading)
+        return self._reading
+
+    def _forget_reading(self, _: asyncio.Task[None]) -> None:
+        self._reading = None
 
     def _worth_reading(self, search: Callable[[Secret[T]], Found | None], arrived: int) -> bool:
         if self._settled > arrived:
             return False  # the read that we waited for began after we came: it is news enough
         if self._due():
             return True
-        if self._good is None or search(self._good) is not None:
+        good = self._usable()
+        if good is None or search(good) is not None:
             return False
         return self._early_reads.take()
 
@@ -214,7 +215,7 @@ class SecretStore(Generic[T]):
             self._note_failure(failure)
         else:
             self._note_success(secret, began)
-        # Not reached when the request is cancelled: then nobody may take this read for news.
+        # Not reached when the process ends: then nobody may take this read for news.
         self._settled = number
 
     async def _read_secret(self, deadline: float) -> Secret[T]:
@@ -233,9 +234,10 @@ class SecretStore(Generic[T]):
         except SecretError as failure:
             # The current value is in hand and must count. What was current before it is what AWSPREVIOUS would say.
             _log.warning("%s of secret %s is unreadable: %s %s", PREVIOUS, self._name, failure.reason, failure.detail)
-            if self._good is None:
+            good = self._usable()
+            if good is None:
                 return None
-            return self._good.previous if self._good.current == current else self._good.current
+            return good.previous if good.current == current else good.current
         if version is None:
             return None
         try:
@@ -246,6 +248,11 @@ class SecretStore(Generic[T]):
     async def _read_stage(self, stage: str, deadline: float) -> SecretVersion | None:
         try:
             async with asyncio.timeout_at(deadline):
+                await self._reader.prepare()
+        except TimeoutError as error:
+            raise SecretError(NO_CREDENTIALS_IN_TIME, about_credentials=True) from error
+        try:
+            async with asyncio.timeout_at(deadline):
                 return await self._reader.read(stage)
         except TimeoutError as error:
             raise SecretError(TOO_LATE) from error
@@ -253,8 +260,8 @@ class SecretStore(Generic[T]):
     def _note_failure(self, failure: SecretError) -> None:
         self._failures += 1
         self._failed_at = self._clocks.now()
-        self._problem = failure.reason
-        kept = "the last good value stays" if self._good is not None else "no key can be checked"
+        self._problem = failure
+        kept = "the last good value stays" if self._usable() is not None else "no key can be checked"
         _log.warning("secret %s is unreadable, %s: %s %s", self._name, kept, failure.reason, failure.detail)
 
     def _note_success(self, secret: Secret[T], began: Instant) -> None:
@@ -271,9 +278,16 @@ class SecretStore(Generic[T]):
 class SecretsManagerReader:
     """Reads through an aiobotocore `secretsmanager` client."""
 
-    def __init__(self, client: Any, secret_name: str) -> None:
+    def __init__(self, client: Any, credentials: OwnCredentials, secret_name: str) -> None:
         self._client = client
+        self._credentials = credentials
         self._secret_name = secret_name
+
+    async def prepare(self) -> None:
+        try:
+            await self._credentials.current()
+        except CredentialsFailed as error:
+            raise SecretError(OWN_CREDENTIALS, f"{error.name}: {error.detail}", about_credentials=True) from error
 
     async def read(self, stage: str) -> SecretVersion | None:
         try:
@@ -281,11 +295,9 @@ class SecretsManagerReader:
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
-            raise SecretError(_refusal(error), str(error)) from error
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise SecretError("the gateway has no AWS credentials", str(error)) from error
+            raise _refusal(error) from error
         except BotoCoreError as error:
-            raise SecretError("Secrets Manager could not be reached", str(error)) from error
+            raise SecretError("Secrets Manager could not be reached", redact(str(error))) from error
         except Exception as error:
             # A nonsense answer comes out of botocore's parsers as whatever they trip over (TypeError, KeyError,
             # ValueError, ResponseParserError, aiohttp's own). None of them may fail a key that is good.
@@ -296,8 +308,15 @@ class SecretsManagerReader:
         return SecretVersion(text, _created(reply))
 
 
-def _refusal(error: ClientError) -> str:
-    return REFUSALS.get(error.response["Error"]["Code"], "Secrets Manager answered with an error")
+def _refusal(error: ClientError) -> SecretError:
+    """AWS's words go to the log. Where AWS's name for it is missing, they are the body: it might hold the secret."""
+    code = error.response["Error"]["Code"]
+    if not isinstance(code, str) or not code.isalpha():
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return SecretError(OTHER_REFUSAL, f"status {status}")
+    if code[:1].lower() + code[1:] in CREDENTIAL_ERRORS:
+        return SecretError(OWN_CREDENTIALS, redact(str(error)), about_credentials=True)
+    return SecretError(REFUSALS.get(code, OTHER_REFUSAL), redact(str(error)))
 
 
 def _created(reply: dict[str, Any]) -> float:
@@ -320,7 +339,7 @@ async def open_secrets_reader(
     Two calls in five minutes do not need a pool, and a connection kept over a freeze would be dead.
     """
     config = AioConfig(
-        http_session_cls=NoRedirects,
+        http_session_cls=AwsSession,
         connect_timeout=settings.secret_timeout_seconds,
         read_timeout=settings.secret_timeout_seconds,
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -330,4 +349,4 @@ async def open_secrets_reader(
     async with session.create_client(
         "secretsmanager", region_name=settings.region, endpoint_url=endpoint_url, config=config
     ) as client:
-        yield SecretsManagerReader(client, settings.secret_name)
+        yield SecretsManagerReader(client, OwnCredentials(await session.get_credentials()), settings.secret_name)

@@ -8,9 +8,10 @@ A variable that is set but empty counts as not set: `make` and container runtime
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final, TypeVar
+
+import msgspec
 
 from gateway.catalog import Alias, parse_aliases, parse_geographies
 from gateway.protocol.options import (
@@ -28,7 +29,7 @@ MIB: Final = 1024 * 1024
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Enough to recognise a mistyped value by, and too little for a pasted file.
 SHOWN_CHARACTERS: Final = 40
-SETTING: Final = "setting"
+UNSAFE_STARTS: Final = ("pth", "parser", "optimize")
 SWITCHES: Final[Mapping[str, bool]] = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 
 
@@ -36,8 +37,7 @@ class SettingsError(Exception):
     """A variable holds what it must not. The message names the variable, the problem and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """How one field is read: the first of `variables` that is set counts; `parse` raises ValueError with the reason.
 
     `behind_adapter` is the default on Lambda, where it differs.
@@ -48,9 +48,14 @@ class Setting:
     behind_adapter: object = None
 
 
+# One for each field of `Settings`, in their order: its class body runs once, from top to bottom.
+_RULES: Final[list[Setting]] = []
+
+
 def setting(variables: str, default: T, parse: Parse[T], *, behind_adapter: T | None = None) -> T:
     """A field of `Settings` with its variables (several: in order of precedence, separated by a space)."""
-    return field(default=default, metadata={SETTING: Setting(tuple(variables.split()), parse, behind_adapter)})
+    _RULES.append(Setting(tuple(variables.split()), parse, behind_adapter))
+    return default
 
 
 def whole(low: int, high: int) -> Parse[int]:
@@ -120,6 +125,16 @@ def one_of(choices: tuple[str, ...]) -> Parse[str]:
     return parse
 
 
+def some_of(choices: tuple[str, ...]) -> Parse[tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(word.strip().lower() for word in text.split(","))
+        if not set(chosen) <= set(choices):
+            raise ValueError(f"is {_shown(text)}, allowed are {', '.join(choices)}, separated by commas")
+        return chosen
+
+    return parse
+
+
 def geographies(text: str) -> tuple[str, ...]:
     try:
         return parse_geographies(text)
@@ -144,8 +159,7 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "...")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     # The address to listen on. Loopback, because the gateway speaks plain HTTP; containers set 0.0.0.0.
     host: str = setting("HOST", "127.0.0.1", pattern(r"[A-Za-z0-9.:_%-]{1,255}", "a host name or an IP address"))
     # The port to listen on; 0 lets the system choose a free one.
@@ -160,8 +174,13 @@ class Settings:
     secret_name: str = setting("SecretName", "prod/chatrix/api-key", secret_identifier)
     # How long a read secret counts, which is how long a revoked key lives while Secrets Manager answers.
     secret_ttl_seconds: float = setting("CHATRIX_SECRET_TTL_SECONDS", 300.0, seconds(0, 86_400))
+    # How long keys count that cannot be read anew. 0: as long as Secrets Manager is out of reach, so that its outage is
+    # not ours; a limit is for those to whom a revoked key is worse than an outage.
+    secret_max_stale_seconds: float = setting("CHATRIX_SECRET_MAX_STALE_SECONDS", 0.0, seconds(0, 31_536_000))
     # How long the previous key works after a rotation (single-key form only): a day to change it on every machine.
     previous_grace_seconds: float = setting("CHATRIX_PREVIOUS_GRACE_SECONDS", 86_400.0, seconds(0, 31_536_000))
+    # What start-up checks are told to let pass, with a warning: `pth`, `parser`, `optimize` (SECURITY.md).
+    allow_unsafe_start: tuple[str, ...] = setting("CHATRIX_ALLOW_UNSAFE_START", (), some_of(UNSAFE_STARTS))
     # INFO writes one line a request.
     log_level: str = setting("LOG_LEVEL", "INFO", log_level)
     # How long the status line waits for Bedrock's first event, so that a throttled request is a 429. After it, 200
@@ -171,14 +190,26 @@ class Settings:
     ping_seconds: float = setting("CHATRIX_PING_SECONDS", 10.0, seconds(0.01, 300))
     # The largest request body. 32 MiB is the Messages API's own limit; Lambda refuses more than about 6 MB before us.
     max_body_bytes: int = setting("CHATRIX_MAX_BODY_BYTES", 32 * MIB, whole(1, 1024 * MIB))
+    # What the bodies that Bedrock has not taken yet may be together; lowered at start to what memory allows. One more
+    # is a 529. Whoever is alone always gets in.
+    max_bodies_bytes: int = setting("CHATRIX_MAX_BODIES_BYTES", 512 * MIB, whole(1, 1024 * 1024 * MIB))
     # How long a body may take to arrive: aiohttp has no deadline of its own for one that stalls.
     body_timeout_seconds: float = setting("CHATRIX_BODY_TIMEOUT_SECONDS", 30.0, seconds(0.01, 3_600))
     # Requests answered at once, and the size of the connection pool to Bedrock; one more is a 529 at once.
     max_streams: int = setting("CHATRIX_MAX_STREAMS", 256, whole(1, 65_535))
+    # Connections of clients at once, busy or idle; one more is refused. Lowered at start to the open files allowed.
+    max_connections: int = setting("CHATRIX_MAX_CONNECTIONS", 2048, whole(1, 65_535))
     # How long connecting to Bedrock may take. Small, so that a dead endpoint is an error and not a wait.
     connect_timeout_seconds: float = setting("CHATRIX_CONNECT_TIMEOUT_SECONDS", 3.0, seconds(0.01, 60))
+    # How long Bedrock may take to its first event. A long prompt without a cache is read for minutes; the caller
+    # is told by pings meanwhile that it goes on.
+    first_event_timeout_seconds: float = setting("CHATRIX_FIRST_EVENT_TIMEOUT_SECONDS", 300.0, seconds(0.01, 86_400))
     # The longest silence of Bedrock inside an answer. Models think for minutes; botocore's 60 s cut them off.
     idle_timeout_seconds: float = setting("CHATRIX_IDLE_TIMEOUT_SECONDS", 600.0, seconds(0.01, 86_400))
+    # How long a whole answer may take. 128,000 tokens at 30 a second are 71 minutes: what takes two hours has run away.
+    total_timeout_seconds: float = setting("CHATRIX_TOTAL_TIMEOUT_SECONDS", 7_200.0, seconds(0.01, 86_400))
+    # How long a client may take nothing of its answer. Then its connection is reset, and its place is free.
+    send_timeout_seconds: float = setting("CHATRIX_SEND_TIMEOUT_SECONDS", 300.0, seconds(0.01, 86_400))
     # How long one request waits for Secrets Manager before the last good keys are used.
     secret_timeout_seconds: float = setting("CHATRIX_SECRET_TIMEOUT_SECONDS", 2.0, seconds(0.01, 30))
     # How long an idle client connection stays open, and a client may take to send its headers. Behind the Lambda Web
@@ -207,7 +238,7 @@ class Settings:
     # A file whose text becomes the last block of every system prompt; disclosed in x-chatrix-approximated.
     system_prompt: str = setting("CHATRIX_SYSTEM_PROMPT_FILE", "", text_file)
     # A guardrail for every request, `id:version`. Callers cannot choose another one then.
-    guardrail: Guardrail | None = setting("CHATRIX_GUARDRAIL", None, guardrail_reference)  # noqa: RUF009  # a field, as the others
+    guardrail: Guardrail | None = setting("CHATRIX_GUARDRAIL", None, guardrail_reference)  # a field, as the others
     # Whether Bedrock is asked to trace the guardrail: in its own invocation log, in no reply and no log of ours.
     guardrail_trace: str | None = setting("CHATRIX_GUARDRAIL_TRACE", None, one_of(GUARDRAIL_TRACES))
     # Bedrock's service tier for every request that does not name one itself (header X-Amzn-Bedrock-Service-Tier).
@@ -224,7 +255,7 @@ class Settings:
 
 
 def settings_by_field() -> dict[str, Setting]:
-    return {each.name: each.metadata[SETTING] for each in fields(Settings)}
+    return dict(zip(Settings.__struct_fields__, _RULES, strict=True))
 
 
 def _read(rule: Setting, environ: Mapping[str, str]) -> object | None:

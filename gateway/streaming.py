@@ -9,10 +9,11 @@ import asyncio
 import math
 import time
 from collections.abc import Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from gateway.lambda_context import INVOCATION
 from gateway.logs import AccessLine
@@ -23,7 +24,7 @@ from gateway.protocol.errors import GatewayError, Overloaded, UpstreamTimeout, e
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.settings import Settings
-from gateway.upstreams.bedrock import BedrockStream
+from gateway.upstreams.stream import BedrockStream
 
 STREAM_HEADERS: Final[Mapping[str, str]] = {
     "content-type": sse.CONTENT_TYPE,
@@ -40,6 +41,10 @@ OUT_OF_TIME: Final = (
     "less thinking), or raise the function's time-out (900 s is Lambda's most; a container has no such limit)."
 )
 
+TOO_LONG: Final = (
+    "The answer took longer than this gateway lets one take ({:g} s, CHATRIX_TOTAL_TIMEOUT_SECONDS). What was sent of "
+    "it stands; ask for a shorter one."
+)
 LOST_LATE: Final = (
     "Bedrock refused a beta late, and without it the answer would lack what was asked for ({}). Send the request "
     "again: it will be answered without, and say so."
@@ -59,25 +64,25 @@ class Stopped(Exception):
 
 
 class Ending:
-    """When an answer must end, whole or not: when the process does, or when the platform's deadline is near."""
+    """When an answer must end, whole or not: with the process, near the platform's deadline, after our own limit."""
 
-    def __init__(self, stopping: asyncio.Event, deadline: float | None) -> None:
-        """`deadline` by `time.monotonic()`; None where nobody cuts the answer off."""
+    def __init__(self, stopping: asyncio.Event, ends: float, reason: GatewayError) -> None:
+        """`ends` by `time.monotonic()`; `reason` is what the caller is told then."""
         self._stopping = stopping
-        self._deadline = math.inf if deadline is None else deadline
+        self._ends = ends
+        self._reason = reason
 
     async def sleep(self, seconds: float = math.inf) -> None:
         """Raises `Stopped` when it is time meanwhile."""
-        left = self._deadline - time.monotonic()
-        wait_seconds = min(seconds, left)
+        left = self._ends - time.monotonic()
         try:
-            async with asyncio.timeout(None if wait_seconds == math.inf else wait_seconds):
+            async with asyncio.timeout(min(seconds, left)):
                 await self._stopping.wait()
         except TimeoutError:
             if left <= seconds:
-                raise Stopped(UpstreamTimeout(OUT_OF_TIME)) from None
+                raise Stopped(self._reason) from None
         else:
-            raise Stopped(Overloaded(SHUT_DOWN))
+            raise Stopped(Overloaded(SHUT_DOWN, fault="shutdown"))
 
 
 class EventWriter:
@@ -88,7 +93,8 @@ class EventWriter:
         self._response = web.StreamResponse(headers={**STREAM_HEADERS, **headers})
         self._line = line
         self._commit_lock = asyncio.Lock()
-        self._last_write = asyncio.get_running_loop().time()
+        self._sink: AbstractStreamWriter | None = None
+        self._last_write = time.monotonic()
         self.whole = False
         """The end of the answer has been handed over: nothing may follow it."""
 
@@ -101,24 +107,51 @@ class EventWriter:
         return self._response
 
     def quiet_seconds(self) -> float:
-        return asyncio.get_running_loop().time() - self._last_write
+        return time.monotonic() - self._last_write
 
-    async def write(self, events: bytes) -> None:
-        """Whole events only, so that a ping of the other task never lands inside one."""
-        await self._commit()
-        self._last_write = asyncio.get_running_loop().time()
-        await self._response.write(events)
+    def write(self, events: bytes) -> Coroutine[Any, Any, None]:
+        """Whole events only, so that a ping of the other task never lands inside one. To be awaited at once."""
+        if self._sink is None:
+            return self._write_first(events)
+        self._last_write = time.monotonic()
+        return self._sink.write(events)
+
+    def write_now(self, events: bytes) -> bool:
+        """Not awaited, and not the first. False: the client does not keep up, or has left, and `drain` tells."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return False
+        self._last_write = time.monotonic()
+        # The chunk as aiohttp's writer would make it, in three calls and a coroutine less.
+        transport.write(b"%x\r\n%b\r\n" % (len(events), events))
+        return not self._request.protocol.writing_paused
+
+    @property
+    def takes_at_once(self) -> bool:
+        """The status line has gone out, and what follows goes in chunks (to HTTP/1.0 it does not)."""
+        return self._sink is not None and self._response.headers.get("transfer-encoding") == "chunked"
+
+    async def drain(self) -> None:
+        if self._sink is not None:
+            await self._sink.drain()
+
+    async def _write_first(self, events: bytes) -> None:
+        self._sink = await self._commit()
+        self._last_write = time.monotonic()
+        await self._sink.write(events)
 
     def name_upstream(self, line: AccessLine) -> None:
         """What is known once Bedrock has accepted the request. Too late once the early 200 has gone out."""
         if not self.committed:
             self._response.headers.update(upstream_headers(line))
 
-    async def _commit(self) -> None:
+    async def _commit(self) -> AbstractStreamWriter:
         async with self._commit_lock:
-            if not self._response.prepared:
-                self._line.status = 200
-                await self._response.prepare(self._request)
+            self._line.status = 200
+            # Prepared once: asked again, it gives the same writer.
+            sink = await self._response.prepare(self._request)
+        assert sink is not None  # noqa: S101  # only for a response that has been ended, which nobody does here
+        return sink
 
 
 async def stream_reply(
@@ -135,7 +168,7 @@ async def stream_reply(
     """
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
-    pings = _fill_silence(writer, settings, ending_of(request))
+    pings = _fill_silence(writer, settings, ending_of(request, line, settings))
     try:
         await _beside(pings, _relay(upstream, translator, writer, line))
     except Stopped as stopped:
@@ -151,37 +184,54 @@ async def stream_reply(
 
 
 async def whole_reply(
-    request: web.Request, upstream: Upstream, translator: StreamTranslator, line: AccessLine
+    request: web.Request, upstream: Upstream, translator: StreamTranslator, line: AccessLine, settings: Settings
 ) -> bytes:
     """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
     try:
-        return await _beside(ending_of(request).sleep(), _accumulate(upstream, translator, line))
+        return await _beside(ending_of(request, line, settings).sleep(), _accumulate(upstream, translator, line))
     except Stopped as stopped:
         raise stopped.reason from None
 
 
-def ending_of(request: web.Request) -> Ending:
-    return Ending(request.app[STOPPING], request[INVOCATION].ends)
+def ending_of(request: web.Request, line: AccessLine, settings: Settings) -> Ending:
+    limit_seconds = settings.total_timeout_seconds
+    ends = line.started + limit_seconds
+    deadline = request[INVOCATION].ends
+    if deadline is not None and deadline < ends:
+        return Ending(request.app[STOPPING], deadline, UpstreamTimeout(OUT_OF_TIME, fault="deadline"))
+    too_long = UpstreamTimeout(TOO_LONG.format(limit_seconds), fault="total_timeout")
+    return Ending(request.app[STOPPING], ends, too_long)
 
 
 async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
-    """`work`, with `companion` next to it until it ends. Raises what the work raises, or `Stopped`."""
+    """`work`, with `companion` next to it until it ends. Raises what the work raises, or `Stopped`.
+
+    Both have tasks of their own: each event wakes the work, through all that stands above it in its task.
+    """
     results: list[T] = []
-    failure: Exception | None = None
+    failures: list[Exception] = []
     stop: Stopped | None = None
+
+    async def run() -> None:
+        try:
+            results.append(await work)
+        except Exception as error:  # noqa: BLE001  # raised again below; here the group would wrap it
+            failures.append(error)
+
     try:
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(companion)
+            beside = tasks.create_task(companion)
             try:
-                results.append(await work)
-            except Exception as error:  # noqa: BLE001  # raised again below; here the group would wrap it
-                failure = error
+                await tasks.create_task(run())
             finally:
-                task.cancel()
+                beside.cancel()
     except* Stopped as group:
         stop = cast(Stopped, group.exceptions[0])
-    if failure is not None:
-        raise failure
+    finally:
+        # Whoever leaves in the same breath as they came: the work has not begun, and Python would complain.
+        work.close()
+    if failures:
+        raise failures[0]
     if results:
         return results[0]
     assert stop is not None  # noqa: S101  # the work was cancelled, and only the companion does that without an error
@@ -191,14 +241,12 @@ async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any
 async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
     accumulator = MessageAccumulator()
     try:
-        async with upstream as stream, aclosing(stream.frames()) as batches:
+        async with upstream as stream:
             _note_upstream(stream, line)
-            async for frames in batches:
+            while not translator.done and (frames := await stream.read()):
                 line.first_event()
                 for frame in frames:
                     accumulator.feed(translator.feed(frame))
-                if translator.done:
-                    break
         accumulator.feed(translator.finish())
     finally:
         _note(translator, line)
@@ -207,17 +255,24 @@ async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: Ac
 
 async def _relay(upstream: Upstream, translator: StreamTranslator, writer: EventWriter, line: AccessLine) -> None:
     try:
-        async with upstream as stream, aclosing(stream.frames()) as batches:
+        async with upstream as stream:
             _note_upstream(stream, line)
             if writer.committed and (stream.dropped or stream.approximated):
                 # The headers that would have told have gone out. The next request is told in time.
                 raise Overloaded(LOST_LATE.format(", ".join((*stream.dropped, *stream.approximated))))
             writer.name_upstream(line)
-            async for frames in batches:
+            while not translator.done and (frames := await stream.read()):
                 line.first_event()
-                await _write_translated(frames, translator, writer)
-                if translator.done:
-                    break
+                written, failure = _translate(frames, translator)
+                # The client may take minutes to take it: nothing else of what was read has to stay that long.
+                del frames
+                if written:
+                    writer.whole = translator.done
+                    await writer.write(written)
+                if failure is not None:
+                    raise failure
+                if writer.takes_at_once and not translator.done:
+                    await _relay_at_once(stream, translator, writer)
         if events := translator.finish():
             writer.whole = True
             await writer.write(events)
@@ -225,16 +280,36 @@ async def _relay(upstream: Upstream, translator: StreamTranslator, writer: Event
         _note(translator, line)
 
 
-async def _write_translated(frames: list[Frame], translator: StreamTranslator, writer: EventWriter) -> None:
+async def _relay_at_once(stream: BedrockStream, translator: StreamTranslator, writer: EventWriter) -> None:
+    """Each event goes out in the very call that brings it, until the client does not keep up, or something is amiss.
+
+    A task would be woken for each of them, in another turn of the event loop: twice the work at one event a read.
+    """
+    failures: list[Exception] = []
+
+    def take(frames: list[Frame]) -> bool:
+        written, failure = _translate(frames, translator)
+        if failure is not None:
+            failures.append(failure)
+        writer.whole = translator.done
+        keeps_up = writer.write_now(written) if written else True
+        return keeps_up and failure is None and not translator.done
+
+    await stream.push(take)
+    if failures:
+        raise failures[0]
+    await writer.drain()
+
+
+def _translate(frames: list[Frame], translator: StreamTranslator) -> tuple[bytes, Exception | None]:
     """One read gives one write. What came before a broken frame is the caller's, and goes out before the error."""
     events: list[bytes] = []
     try:
         for frame in frames:
             events.append(translator.feed(frame))  # noqa: PERF401  # what was fed before a bad frame must be kept
-    finally:
-        if written := b"".join(events):
-            writer.whole = translator.done
-            await writer.write(written)
+    except Exception as failure:  # noqa: BLE001  # raised by the caller, behind what it writes
+        return b"".join(events), failure
+    return b"".join(events), None
 
 
 async def _fill_silence(writer: EventWriter, settings: Settings, ending: Ending) -> None:
@@ -242,7 +317,7 @@ async def _fill_silence(writer: EventWriter, settings: Settings, ending: Ending)
     try:
         while True:
             allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
-            wait_seconds = allowed_seconds - writer.quiet_seconds()
+            wait_seconds = settings.ping_seconds if writer.whole else allowed_seconds - writer.quiet_seconds()
             if wait_seconds > 0:
                 # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
                 await ending.sleep(min(wait_seconds, settings.ping_seconds))

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from gateway.access import Caller
@@ -29,8 +29,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request, understood: what was asked, where it goes, what is sent, what the caller is told in headers."""
 
     request: MessagesRequest

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # it has none, and comes with moto
+import yaml
 
 from deploy.__main__ import COMMANDS, FAILED, main
 

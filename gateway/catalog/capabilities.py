@@ -4,8 +4,9 @@ The defaults are those of a current Claude where Claude models agree, so that a 
 Anthropic's and Amazon's pages on the models, recorded answers of Bedrock, and what public clients of Converse do.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 LOW_TO_HIGH: Final = ("low", "medium", "high")
 # Anthropic documents `max` for 4.7 and later too, but Bedrock is reported to stop at `xhigh` there.
@@ -16,8 +17,7 @@ CachePlace = Literal["tools", "system", "messages"]
 EVERYWHERE: Final[tuple[CachePlace, ...]] = ("tools", "system", "messages")
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What a generation of models accepts through Converse, and how densely it tokenises."""
 
     thinking: tuple[str, ...]

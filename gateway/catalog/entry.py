@@ -1,10 +1,11 @@
 """The form of a row of the catalog: a model as Bedrock has it, and what it costs."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from gateway.catalog.capabilities import Capabilities
 from gateway.catalog.geography import REGION
@@ -37,8 +38,7 @@ class LongContext(NamedTuple):
     output_factor: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(msgspec.Struct, frozen=True):
     """USD per million tokens on the `global` profile, or in the Region where there is none, as of `as_of`."""
 
     input_usd: Decimal
@@ -64,8 +64,7 @@ UNKNOWN_RELEASE: Final = "1970-01-01T00:00:00Z"
 _DATE_IN_ID: Final = re.compile(r"-(20\d\d)(\d\d)(\d\d)-")
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """One row: a model as Bedrock has it. `model_id` is the base id, without the prefix of an inference profile."""
 
     name: str

@@ -4,10 +4,11 @@ What is known of November 2026, from Anthropic's pages on models, Amazon Bedrock
 what public clients of Converse do and have measured. Prices name their source and date.
 """
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
+
+from msgspec.structs import replace
 
 from gateway.catalog.capabilities import ALL_EFFORTS, LOW_TO_HIGH, LOW_TO_XHIGH, Capabilities
 from gateway.catalog.entry import LongContext, Model, Prices

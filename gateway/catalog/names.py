@@ -6,9 +6,10 @@ The kinds of names are tuples, since a dataclass costs most of a millisecond of 
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from gateway.catalog.entry import ClaudeFamily, Family, Model
 from gateway.catalog.geography import PROFILE_GEOGRAPHIES, REGION
@@ -37,8 +38,9 @@ BASE_MODEL_ARN: Final = (
     r"(?P<base>[A-Za-z0-9][A-Za-z0-9.:-]{0,127})"
 )
 _APPLICATION_ID: Final = r"[A-Za-z0-9-]{1,64}"
-# What clients and other platforms hang on a name: Claude Code's window, Vertex's date, moving tags.
-_DECORATION: Final = re.compile(r"(?:\[(?:1m|200k)\]|@[a-z0-9-]*|-latest|-thinking)+$")
+# What clients and other platforms hang on a name: Claude Code's window, Vertex's date, moving tags. Possessive, because
+# a tag behind an @ could be read in two ways: as many of them as fit into a name would take days to refuse.
+_DECORATION: Final = re.compile(r"(?:\[(?:1m|200k)\]|@[a-z0-9-]*+|-latest|-thinking)++$")
 _WINDOW: Final = re.compile(r"\[(?:1m|200k)\]$")
 _VERSION_DOT: Final = re.compile(r"(?<=\d)\.(?=\d)")
 _BEDROCK_VERSION: Final = re.compile(r"-v\d+(?::[a-z0-9]+)*$")

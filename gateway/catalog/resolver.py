@@ -5,9 +5,11 @@ by the newest row of its family; a retired name by its successor. The last two a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.catalog.entry import Family, Model
 from gateway.catalog.geography import GEOGRAPHIES, REGION, NotInGeography, Place
@@ -31,8 +33,7 @@ from gateway.catalog.names import (
 APPLICATION: Final = "application"
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(msgspec.Struct, frozen=True):
     """What the operator has set. `geographies`: most wanted first; when there are any, no other one is used."""
 
     geographies: tuple[str, ...] = ()
@@ -64,8 +65,7 @@ class Discovered(NamedTuple):
     """By ARN."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     model: Model
     model_id: str
     """What goes into the URL: the base id under the prefix of an inference profile, or an ARN."""

@@ -10,15 +10,20 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from botocore.exceptions import BotoCoreError
+from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.app import build_app, make_runner, stop
 from gateway.commands import tokens_per_second
+from gateway.limits import log_limits, plan_limits
+from gateway.logs import log_libraries, log_loop_failures, make_logger
 from gateway.settings import Settings, SettingsError
+from gateway.startup import UnsafeStartError, check_start
 
 if TYPE_CHECKING:
     from gateway.simulator import Simulator
@@ -48,7 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         del os.environ["AWS_PROFILE"]  # set but empty, as containers pass it on; botocore would look for that name
     try:
         settings = Settings.from_env(os.environ)
+        warn_of(check_start(settings.allow_unsafe_start), settings)
         return asyncio.run(_serve(settings, arguments))
+    except UnsafeStartError as error:
+        for sentence in error.sentences:
+            print(f"chatrix: {sentence}", file=sys.stderr)
     except SettingsError as error:
         print(f"chatrix: {error}", file=sys.stderr)
     except (BotoCoreError, ValueError) as error:
@@ -57,7 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     return USAGE_ERROR
 
 
+def warn_of(sentences: Iterable[str], settings: Settings) -> None:
+    """To whoever starts it, and to whoever reads the log."""
+    logger = make_logger(settings.log_level)
+    for sentence in sentences:
+        print(f"chatrix: WARNING: {sentence}", file=sys.stderr)
+        logger.warning(sentence)
+
+
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    log_libraries()
+    log_loop_failures(asyncio.get_running_loop())
     signals = Signals()
     if not arguments.simulate:
         return await _serve_until_stopped(settings, None, signals)
@@ -87,7 +106,11 @@ class Signals:
 
 
 async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None", signals: Signals) -> int:
+    limits = plan_limits(settings, os.environ)
+    settings = replace(settings, max_connections=limits.max_connections, max_bodies_bytes=limits.max_bodies_bytes)
     runner = make_runner(build_app(settings))
+    if simulator is None:
+        log_limits(limits)
     grace_seconds = settings.grace_seconds
     try:
         await runner.setup()

@@ -1,14 +1,14 @@
 """Converse's citations as Anthropic's. The text that is cited, the places and titles keep their values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from gateway.protocol.payloads import as_count
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A location of Anthropic's that counts something, and where Converse has its numbers."""
 
     type: str

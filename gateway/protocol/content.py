@@ -5,8 +5,9 @@ Anthropic's for redacted thinking: the wire holds base64 of the ASCII of `data`.
 """
 
 from base64 import b64encode
-from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
+
+import msgspec
 
 from gateway.protocol.blocks import (
     DocumentBlock,
@@ -37,13 +38,12 @@ from gateway.protocol.wire_names import wire_tool_use_id
 CACHE_CONTROL: Final = "content.cache_control"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """What a message becomes, block by block."""
 
     role: Role
-    content: list[ContentBlock] = field(default_factory=list)
-    beside: list[ContentBlock] = field(default_factory=list)
+    content: list[ContentBlock] = msgspec.field(default_factory=list)
+    beside: list[ContentBlock] = msgspec.field(default_factory=list)
     """Images of tool results, for models that do not take them there: they follow the turn's last result."""
 
 

@@ -41,7 +41,8 @@ class Disposition:
         self._apply(FEATURES[row], name, path)
 
     def _apply(self, feature: Feature, name: str, path: str | None) -> None:
-        place = (path or name)[:MAX_PLACE_CHARACTERS]
+        # A field whose name is empty is nameless in its path, too.
+        place = (path or name or '""')[:MAX_PLACE_CHARACTERS]
         match feature.fate:
             case "kept":
                 return

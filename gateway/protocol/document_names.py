@@ -9,6 +9,8 @@ from hashlib import sha256
 from typing import Final
 
 MAX_CHARACTERS: Final = 200
+# What is left of a title of that length beside the longest number.
+STEM_CHARACTERS: Final = MAX_CHARACTERS - len(" (1000000)")
 # Bedrock: "alphanumeric characters, whitespace characters (no more than one in a row), hyphens, parentheses, and
 # square brackets".
 _NOT_ALLOWED: Final = re.compile(r"[^a-zA-Z0-9()\[\] -]+")
@@ -20,14 +22,16 @@ class DocumentNames:
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._repeats: dict[str, int] = {}
+        """By what names that are cut for their number have in common: numbers that are taken are passed over once."""
 
     def name(self, title: str | None, content: str) -> str:
         """A name like the title, or one made from the content; the second of a kind gets ` (2)`."""
         wanted = _cleaned(title or "") or f"document-{sha256(content.encode()).hexdigest()[:8]}"
         name = wanted
+        stem = wanted[:STEM_CHARACTERS]
         while name in self._taken:
-            self._repeats[wanted] = self._repeats.get(wanted, 1) + 1
-            suffix = f" ({self._repeats[wanted]})"
+            self._repeats[stem] = self._repeats.get(stem, 1) + 1
+            suffix = f" ({self._repeats[stem]})"
             name = wanted[: MAX_CHARACTERS - len(suffix)].rstrip() + suffix
         self._taken.add(name)
         return name

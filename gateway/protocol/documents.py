@@ -8,8 +8,9 @@ caller's turn has none, `turns` puts `SIBLING_TEXT` there.
 """
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+import msgspec
 
 from gateway.protocol.blocks import (
     Base64Source,
@@ -49,8 +50,7 @@ CITED_FORMATS: Final = frozenset({"txt", "pdf"})
 PLAIN: Final = "txt"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(msgspec.Struct, frozen=True):
     """Either base64, as it came, or texts."""
 
     document_format: str

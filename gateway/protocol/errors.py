@@ -14,10 +14,22 @@ class GatewayError(Exception):
 
     type: ClassVar[str] = "api_error"
     usual_status: ClassVar[int] = 500
+    usual_fault: ClassVar[str | None] = None
 
-    def __init__(self, message: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        fault: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.fault = fault or self.usual_fault
+        """For the log alone: what went wrong, in one word to count by (docs/reliability.md lists them)."""
+        self.upstream_message: str | None = None
+        """For the log alone: what AWS said, redacted, where the caller is told in our words."""
         self.status = status or self.usual_status
         self.headers: dict[str, str] = dict(headers or {})
 
@@ -63,6 +75,8 @@ class ApiError(GatewayError):
 
 class UpstreamProtocolError(ApiError):
     """Upstream broke its protocol, or ended without `messageStop`: the answer is not whole."""
+
+    usual_fault = "stream_corrupt"
 
 
 class UpstreamTimeout(GatewayError):

@@ -5,10 +5,10 @@ a model's usage then shows corrects the text's part (`calibration.py`); pictures
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from gateway.catalog import Model
@@ -48,8 +48,7 @@ PDF_PICTURE_TOKENS: Final = 1600
 Block = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """Two parts, because only the first depends on how a model cuts text into tokens."""
 
     texts: int

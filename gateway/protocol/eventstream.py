@@ -20,6 +20,8 @@ MAX_FRAME_BYTES: Final = FRAME_OVERHEAD_BYTES + MAX_HEADERS_BYTES + MAX_PAYLOAD_
 # Bedrock sends about a dozen different header blocks; the bound keeps a hostile upstream from filling the memory.
 MAX_CACHED_HEADERS: Final = 64
 HEADERS_WORTH_CACHING_BYTES: Final = 256
+# Of all streams: what one has seen the next need not keep again. Nobody changes what is in it.
+_headers: Final[dict[bytes, dict[str, str]]] = {}
 
 STRING_HEADER: Final = 7
 BYTES_HEADER: Final = 6
@@ -34,6 +36,14 @@ _U16: Final = struct.Struct(">H")
 
 class FrameError(Exception):
     """The bytes are not an event stream, or were damaged on the way. Nothing after this point can be trusted."""
+
+
+class FrameTooBig(FrameError):
+    """A frame announces more than any frame of Bedrock's has."""
+
+
+class FrameCut(FrameError):
+    """The bytes end inside a frame."""
 
 
 class Frame(NamedTuple):
@@ -56,8 +66,8 @@ class FrameDecoder:
         self._pieces: list[bytes] = []
         self._pending_bytes = 0
         self._needed_bytes = PRELUDE_BYTES
-        self._damage: FrameError | None = None
-        self._headers: dict[bytes, dict[str, str]] = {}
+        self.damage: FrameError | None = None
+        """Behind the frames that were returned."""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         self.check()
@@ -70,21 +80,32 @@ class FrameDecoder:
         try:
             self._keep(buffer, self._decode_whole(buffer, frames))
         except FrameError as damage:
-            self._damage = damage
+            self.damage = damage
             if not frames:
                 raise
         return frames
 
     def _decode_whole(self, buffer: bytes, frames: list[Frame]) -> int:
-        """Appends the whole frames in `buffer`; the place where the next one begins."""
+        """Appends the whole frames in `buffer`; the place where the next one begins. The gateway's hottest loop."""
         start, end = 0, len(buffer)
         self._needed_bytes = PRELUDE_BYTES
         while end - start >= PRELUDE_BYTES:
-            total_bytes = self._checked_length(buffer, start)
+            total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack_from(buffer, start)
+            if crc32(buffer[start : start + 8]) != prelude_crc:
+                raise FrameError("the checksum of a frame's prelude does not match")
+            check_lengths(total_bytes, headers_bytes)
             if end - start < total_bytes:
                 self._needed_bytes = total_bytes
                 break
-            frames.append(self._decode(buffer, start, total_bytes))
+            crc_at = start + total_bytes - MESSAGE_CRC_BYTES
+            if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:
+                raise FrameError("the checksum of a frame does not match")
+            payload_at = start + PRELUDE_BYTES + headers_bytes
+            raw_headers = buffer[start + PRELUDE_BYTES : payload_at]
+            headers = _headers.get(raw_headers)
+            if headers is None:
+                headers = new_headers(raw_headers)
+            frames.append(Frame(headers, buffer[payload_at:crc_at]))
             start += total_bytes
         return start
 
@@ -94,44 +115,34 @@ class FrameDecoder:
 
     def check(self) -> None:
         """Raises the damage behind the frames that `feed` returned: whoever waits for more bytes may wait for ever."""
-        if self._damage is not None:
-            raise self._damage
+        if self.damage is not None:
+            raise self.damage
 
     def finish(self) -> None:
         """The body has ended. Raises `FrameError` if it ended inside a frame."""
         self.check()
         if self._pending_bytes:
-            raise FrameError(f"the stream ended inside a frame, after {self._pending_bytes} of its bytes")
+            raise FrameCut(f"the stream ended inside a frame, after {self._pending_bytes} of its bytes")
 
-    @staticmethod
-    def _checked_length(buffer: bytes, start: int) -> int:
-        total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack_from(buffer, start)
-        if crc32(buffer[start : start + 8]) != prelude_crc:
-            raise FrameError("the checksum of a frame's prelude does not match")
-        if headers_bytes > MAX_HEADERS_BYTES or total_bytes > MAX_FRAME_BYTES:
-            raise FrameError(f"a frame announces {total_bytes} bytes ({headers_bytes} of headers), more than the limit")
-        if total_bytes < headers_bytes + FRAME_OVERHEAD_BYTES:
-            raise FrameError(f"a frame announces {total_bytes} bytes, too few for its headers")
-        return int(total_bytes)
 
-    def _decode(self, buffer: bytes, start: int, total_bytes: int) -> Frame:
-        crc_at = start + total_bytes - MESSAGE_CRC_BYTES
-        if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:
-            raise FrameError("the checksum of a frame does not match")
-        headers_at = start + PRELUDE_BYTES
-        payload_at = headers_at + _U32.unpack_from(buffer, start + 4)[0]
-        raw_headers = buffer[headers_at:payload_at]
-        headers = self._headers.get(raw_headers)
-        if headers is None:
-            headers = decode_headers(raw_headers)
-            if len(self._headers) < MAX_CACHED_HEADERS and len(raw_headers) <= HEADERS_WORTH_CACHING_BYTES:
-                self._headers[raw_headers] = headers
-        return Frame(headers, buffer[payload_at:crc_at])
+def new_headers(raw_headers: bytes) -> dict[str, str]:
+    headers = decode_headers(raw_headers)
+    if len(_headers) < MAX_CACHED_HEADERS and len(raw_headers) <= HEADERS_WORTH_CACHING_BYTES:
+        _headers[raw_headers] = headers
+    return headers
+
+
+def check_lengths(total_bytes: int, headers_bytes: int) -> None:
+    if headers_bytes > MAX_HEADERS_BYTES or total_bytes > MAX_FRAME_BYTES:
+        raise FrameTooBig(f"a frame announces {total_bytes} bytes ({headers_bytes} of headers), more than the limit")
+    if total_bytes < headers_bytes + FRAME_OVERHEAD_BYTES:
+        raise FrameError(f"a frame announces {total_bytes} bytes, too few for its headers")
 
 
 def decode_headers(raw: bytes) -> dict[str, str]:
     """The string headers; those of other types are checked and passed over. Raises `FrameError`."""
     headers: dict[str, str] = {}
+    names: set[str] = set()
     at = 0
     try:
         while at < len(raw):
@@ -142,8 +153,9 @@ def decode_headers(raw: bytes) -> dict[str, str]:
             at = value_at + value_bytes
             if at > len(raw):
                 raise FrameError("a frame header is longer than the frame's headers")
-            if name in headers:
+            if name in names:
                 raise FrameError("a frame header stands twice")
+            names.add(name)
             if kind == STRING_HEADER:
                 headers[name] = raw[value_at:at].decode()
     except (IndexError, KeyError, struct.error, UnicodeDecodeError) as error:

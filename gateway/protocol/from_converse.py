@@ -26,6 +26,14 @@ _MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 MAX_CODE_CHARACTERS: Final = 80
 
 
+class ExceptionInStream(Exception):
+    """Why the answer ended: `summary` is Bedrock's name for it, for the log."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.summary = redact(name)[:MAX_CODE_CHARACTERS] or "no name"
+
+
 class StreamTranslator:
     """Feed it every frame of one stream, then `finish`. The bytes returned, joined, are the Anthropic stream.
 
@@ -100,7 +108,9 @@ class StreamTranslator:
         if self.done:
             return b""
         if self.stop_reason is None:
-            raise UpstreamProtocolError("Bedrock's stream ended before completion: the answer is not whole.")
+            raise UpstreamProtocolError(
+                "Bedrock's stream ended before completion: the answer is not whole.", fault="stream_truncated"
+            )
         return self._end()
 
     # --- the beginning
@@ -138,7 +148,7 @@ class StreamTranslator:
         if not isinstance(reason, str):
             raise UpstreamProtocolError("Bedrock ended the message without a stop reason.")
         if reason in MALFORMED:
-            raise ApiError(MALFORMED[reason])
+            raise ApiError(MALFORMED[reason], fault="stream_error")
         if self.stop_reason is not None:
             raise UpstreamProtocolError("Bedrock ended the message twice.")
         closing = self._begin() + self._blocks.finish()
@@ -192,10 +202,11 @@ class StreamTranslator:
     def _raise_for(self, headers: Mapping[str, str], raw_payload: bytes) -> None:
         if headers.get(":message-type") == "exception":
             name = headers.get(":exception-type", "")
-            raise from_bedrock(name, readable_payload(raw_payload), max_tokens=self._max_tokens)
+            error = from_bedrock(name, readable_payload(raw_payload), max_tokens=self._max_tokens)
+            raise error from ExceptionInStream(name)
         if headers.get(":message-type") == "error":
             code = redact(headers.get(":error-code", "no code"))[:MAX_CODE_CHARACTERS]
-            raise ApiError(f"Bedrock broke off the stream with an error ({code}).")
+            raise ApiError(f"Bedrock broke off the stream with an error ({code}).", fault="stream_error")
         raise UpstreamProtocolError("Bedrock sent a frame that is neither an event nor an error.")
 
 

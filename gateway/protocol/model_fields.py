@@ -5,8 +5,10 @@ are written a second time without betas when they hold some, for the one retry a
 beta goes together with it.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.protocol.betas import to_betas
 from gateway.protocol.converse import ConverseRequest
@@ -23,8 +25,7 @@ from gateway.protocol.tools import Tools
 BETAS: Final = "anthropic_beta"
 
 
-@dataclass(frozen=True, slots=True)
-class WithoutBetas:
+class WithoutBetas(msgspec.Struct, frozen=True):
     """The fields for a model that refuses betas, and what the caller has to be told besides."""
 
     fields: dict[str, Any]

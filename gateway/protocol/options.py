@@ -1,7 +1,8 @@
 """What of a request stands outside its body: headers, and what the operator of the gateway has set."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 # botocore's GuardrailConfiguration and ServiceTier.
 GUARDRAIL_IDENTIFIER: Final = (
@@ -12,16 +13,14 @@ GUARDRAIL_TRACES: Final = ("enabled", "disabled", "enabled_full")
 SERVICE_TIERS: Final = ("priority", "default", "flex", "reserved")
 
 
-@dataclass(frozen=True, slots=True)
-class Guardrail:
+class Guardrail(msgspec.Struct, frozen=True):
     identifier: str
     version: str
     trace: str | None = None
     """`enabled`, `disabled` or `enabled_full`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     betas: tuple[str, ...] = ()
     """The values of the `anthropic-beta` headers, in their order, each once."""
     operator_text: str = ""

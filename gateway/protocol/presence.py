@@ -5,10 +5,10 @@ stands (`content.image`); other kinds carry the name of their field (`thinking.a
 Tool inputs, JSON schemas and whatever else is the caller's own were not converted, so the walk never enters them.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, get_args, get_type_hints
 
+import msgspec
 from msgspec import Struct
 
 from gateway.protocol.blocks import CacheControl, RequestBlock, ResultBlock
@@ -19,8 +19,7 @@ MAX_UNKNOWN_FIELDS: Final = 64
 BLOCKS: Final = frozenset({*get_args(RequestBlock), *get_args(ResultBlock)})
 
 
-@dataclass(slots=True)
-class Presence:
+class Presence(msgspec.Struct):
     """Name of the feature, or of an unknown field, to where it stood first."""
 
     known: dict[str, str]

@@ -15,12 +15,12 @@ _NAME: Final = r"[^\s\"'`<>,;()\[\]{}]"
 _REDACTIONS: Final = (
     (re.compile(rf"arn:aws{_NAME}*", re.IGNORECASE), "(ARN)"),
     (re.compile(rf"s3://{_NAME}+", re.IGNORECASE), "(S3 object)"),
-    (re.compile(r"(\bbucket(?: name| named)?\s*[:=]?\s*)([\"'`])[^\"'`]*\2", re.IGNORECASE), r"\1(bucket)"),
-    (re.compile(rf"(\bbucket(?: name)?\s*[:=]\s*){_NAME}+", re.IGNORECASE), r"\1(bucket)"),
+    (re.compile(r"(\bbucket(?: name| named)?\s*+[:=]?\s*+)([\"'`])[^\"'`]*\2", re.IGNORECASE), r"\1(bucket)"),
+    (re.compile(rf"(\bbucket(?: name)?\s*+[:=]\s*+){_NAME}+", re.IGNORECASE), r"\1(bucket)"),
     (
         re.compile(
             r"(?<![\w.-])(?!(?:docs\.aws|console\.aws|aws)\.amazon\.com)[\w.-]{1,253}"
-            r"\.(?:amazonaws\.com(?:\.cn)?|amazon\.com|api\.aws|on\.aws|aws\.internal|ec2\.internal)\b",
+            r"\.(?:amazonaws\.com(?:\.cn)?|amazon\.com|api\.aws|on\.aws|aws\.internal|ec2\.internal|compute\.internal)\b",
             re.IGNORECASE,
         ),
         "(host)",

@@ -17,7 +17,8 @@ import orjson
 from gateway.protocol import sse
 from gateway.protocol.citations import from_citation
 from gateway.protocol.errors import UpstreamProtocolError
-from gateway.protocol.payloads import block_index, decode_blob, expect_text
+from gateway.protocol.payloads import block_index, decode_blob, encode_json, expect_text
+from gateway.protocol.redaction import redact
 from gateway.protocol.tool_use_ids import ToolUseIds
 
 TEXT: Final = "text"
@@ -98,9 +99,7 @@ class BlockWriter:
             self._kind = AS_TEXT
             return closing + self._tell("[Bedrock's own tool answered] ")
         if start:
-            raise UpstreamProtocolError(
-                f"Bedrock started a content block that was not asked for: {', '.join(start)[:80]}."
-            )
+            raise UpstreamProtocolError(f"Bedrock started a content block that was not asked for: {_members(start)}.")
         # Seen in published fixtures: the type follows with the first delta.
         return closing
 
@@ -225,7 +224,7 @@ class BlockWriter:
     def _unknown_delta(self, delta: dict[str, Any]) -> None:
         """New members of a known block are passed over; but a block or an image that cannot be told would be lost."""
         if "image" in delta or (delta and self._kind == UNDECIDED):
-            raise UpstreamProtocolError(f"Bedrock sent content that was not asked for: {', '.join(delta)[:80]}.")
+            raise UpstreamProtocolError(f"Bedrock sent content that was not asked for: {_members(delta)}.")
         self.unknown_events += 1
 
     # --- bookkeeping
@@ -298,6 +297,11 @@ class BlockWriter:
         return self._write_start({"type": "redacted_thinking", "data": _as_text(blob)})
 
 
+def _members(content: Mapping[str, Any]) -> str:
+    """What Bedrock calls something that nobody here knows, fit to be repeated to a caller."""
+    return redact(", ".join(content))[:80]
+
+
 def _as_text(blob: bytes) -> str:
     """Claude's blobs are the ASCII of Anthropic's own base64. Other bytes are of a vendor that takes none back."""
     try:
@@ -310,4 +314,4 @@ def _piece_of_result(piece: Any) -> str:
     """The text of a server tool's result; what is not text, as JSON."""
     if isinstance(piece, dict) and isinstance(piece.get("text"), str):
         return str(piece["text"])
-    return orjson.dumps(piece.get("json", piece) if isinstance(piece, dict) else piece).decode()
+    return encode_json(piece.get("json", piece) if isinstance(piece, dict) else piece).decode()

@@ -4,9 +4,9 @@ Both differ in `additionalModelRequestFields` alone, which stands last in the bo
 the first with another end, put together when it is needed. A body has megabytes, and is never held twice.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway.protocol.converse import ConverseRequest
@@ -14,8 +14,7 @@ from gateway.protocol.errors import InvalidRequest
 from gateway.protocol.model_fields import BETAS, WithoutBetas
 
 
-@dataclass(frozen=True, slots=True)
-class RequestBody:
+class RequestBody(msgspec.Struct, frozen=True):
     whole: bytes
     """The JSON of a ConverseRequest without `modelId`."""
     common_bytes: int = 0

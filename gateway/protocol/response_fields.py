@@ -5,8 +5,9 @@ In a stream the pointers are resolved against the model's own `message_delta`, o
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from gateway.protocol.payloads import as_count
 
@@ -25,16 +26,14 @@ RESPONSE_FIELD_PATHS: Final = (
 HOLDERS: Final = ("delta", "usage")
 
 
-@dataclass(frozen=True, slots=True)
-class CacheCreation:
+class CacheCreation(msgspec.Struct, frozen=True):
     """Tokens written to the cache, by how long they are kept."""
 
     five_minutes: int
     one_hour: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFields:
+class ResponseFields(msgspec.Struct, frozen=True):
     """None is what Bedrock did not tell."""
 
     stop_sequence: str | None = None

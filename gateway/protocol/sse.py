@@ -8,13 +8,15 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.protocol.payloads import encode_json
+
 PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
 
 
 def encode(name: str, event: dict[str, Any]) -> bytes:
     """One event; the hot path uses templates instead."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(event))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), encode_json(event))
 
 
 def decode(stream: bytes) -> Iterator[dict[str, Any]]:

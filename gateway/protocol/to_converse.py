@@ -5,7 +5,8 @@ is named in the `Disposition`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.catalog import Model
 from gateway.protocol.blocks import ToolUseBlock
@@ -27,8 +28,7 @@ from gateway.protocol.turns import to_turns
 __all__ = ["Translation", "encode", "to_converse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(msgspec.Struct, frozen=True):
     request: ConverseRequest
     """Without `modelId`, ready for `encode`."""
     tool_names: Mapping[str, str]

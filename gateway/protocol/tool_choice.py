@@ -7,8 +7,9 @@ of Claude's own tools, which `toolConfig` does not list.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+import msgspec
 
 from gateway.protocol.converse import ToolChoiceConfig
 from gateway.protocol.errors import InvalidRequest
@@ -23,8 +24,7 @@ THINKING: Final = ("enabled", "adaptive", "between_tools")
 Form = Literal["auto", "any", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """In one of the two places, or in neither."""
 
     converse: ToolChoiceConfig | None = None

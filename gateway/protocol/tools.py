@@ -4,8 +4,9 @@ Bedrock refuses tool calls and results in the history when there is no `toolConf
 is any of these, with what the history itself tells when the caller sends no tools.
 """
 
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from gateway.protocol.blocks import (
     ToolAdditionBlock,
@@ -39,8 +40,7 @@ CACHE_CONTROL: Final = "tools.cache_control"
 DIRECT: Final = "direct"
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True):
     """What becomes of tools and tool choice. `native` and the native choice are Claude's own fields."""
 
     config: ToolConfig | None = None
@@ -63,20 +63,18 @@ class Tools:
 NO_TOOLS: Final = Tools()
 
 
-@dataclass(slots=True)
-class _History:
+class _History(msgspec.Struct):
     """What the conversation says about tools, in its order."""
 
-    used: dict[str, None] = field(default_factory=dict)
-    referenced: set[str] = field(default_factory=set)
+    used: dict[str, None] = msgspec.field(default_factory=dict)
+    referenced: set[str] = msgspec.field(default_factory=set)
     has_blocks: bool = False
 
 
-@dataclass(slots=True)
-class _Offer:
-    entries: list[ToolEntry] = field(default_factory=list)
-    native: list[dict[str, Any]] = field(default_factory=list)
-    betas: dict[str, None] = field(default_factory=dict)
+class _Offer(msgspec.Struct):
+    entries: list[ToolEntry] = msgspec.field(default_factory=list)
+    native: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    betas: dict[str, None] = msgspec.field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

@@ -9,9 +9,10 @@ bytes afterwards is no longer cached, and thinking that was signed for it is ref
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+
+import msgspec
 
 from gateway.protocol.blocks import DocumentBlock, RequestBlock, TextBlock, ToolAdditionBlock, ToolRemovalBlock
 from gateway.protocol.caching import in_their_order, mark
@@ -29,8 +30,7 @@ OPERATOR_NOTE: Final = "<system-reminder>\n{}\n</system-reminder>"
 FILLER: Final = "."
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(msgspec.Struct, frozen=True):
     """What one message became."""
 
     role: Role

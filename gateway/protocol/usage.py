@@ -5,8 +5,9 @@ Messages API declares is there, null where Bedrock says nothing: strictly typed 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from gateway.protocol.payloads import as_count
 from gateway.protocol.response_fields import NO_FIELDS, ResponseFields
@@ -21,8 +22,7 @@ SERVICE_TIERS: Final[Mapping[str, str]] = {
 STANDARD: Final = "standard"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one reply. `cache_write_1h` is the part of `cache_write` kept for an hour; the rest lasts 5 minutes."""
 
     input: int = 0

@@ -11,11 +11,12 @@ import aiohttp
 import orjson
 from botocore.exceptions import BotoCoreError
 
+from gateway.own_credentials import CredentialsFailed, OwnCredentials
 from gateway.protocol.converse import ConverseRequest
 from gateway.protocol.errors import ApiError
 from gateway.protocol.model_fields import WithoutBetas
 from gateway.protocol.request_body import encode
-from gateway.upstreams.bedrock import BODY_PARAMETER, BedrockRefusal, put_body, take_body, unreachable
+from gateway.upstreams.bedrock import BODY_PARAMETER, BedrockRefusal, no_credentials, put_body, take_body, unreachable
 
 # The members of botocore's ConverseTokensRequest; a test compares them.
 MODEL_FIELDS: Final = "additionalModelRequestFields"
@@ -26,8 +27,9 @@ OPERATION: Final = "bedrock-runtime.CountTokens"
 class TokenCounting:
     """CountTokens on a `bedrock-runtime` client, which may serve other operations too."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, credentials: OwnCredentials) -> None:
         self._client = client
+        self._credentials = credentials
         events = client.meta.events
         events.register(f"provide-client-params.{OPERATION}", take_body)
         events.register(f"before-call.{OPERATION}", put_body)
@@ -36,9 +38,14 @@ class TokenCounting:
     async def count(self, base_model_id: str, body: bytes) -> int:
         """`body` comes from `encode_count`. Raises `GatewayError` for a refusal, and when Bedrock cannot be reached."""
         try:
+            await self._credentials.current()
+        except CredentialsFailed as error:
+            raise no_credentials(error) from error
+        try:
             answer = await self._client.count_tokens(modelId=base_model_id, **{BODY_PARAMETER: body})
         except NotACount as error:
-            raise ApiError("Bedrock's endpoint answered with something that is not a number of tokens.") from error
+            odd = "Bedrock's endpoint answered with something that is not a number of tokens."
+            raise ApiError(odd, fault="upstream_garbage") from error
         except BedrockRefusal as refusal:
             raise refusal.translated(None) from refusal
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:

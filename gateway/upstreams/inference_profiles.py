@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,8 +20,8 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
 from gateway.catalog import BASE_MODEL_ARN, ApplicationProfile, claude_name
-from gateway.redirects import NoRedirects
-from gateway.secret_store import Clocks, Instant
+from gateway.clocks import Clocks, Instant
+from gateway.http_session import AwsSession
 from gateway.settings import Settings
 
 T = TypeVar("T")
@@ -48,8 +47,7 @@ FAILURES: Final = (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError, Va
 _log: Final = logging.getLogger("chatrix.inference_profiles")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(msgspec.Struct, Generic[T], frozen=True):
     value: T
     asked: Instant
     kept_seconds: float = KEPT_SECONDS
@@ -197,7 +195,7 @@ class InferenceProfiles:
     async def _open_client(self) -> Any:
         if self._client is None:
             config = AioConfig(
-                http_session_cls=NoRedirects,
+                http_session_cls=AwsSession,
                 connect_timeout=DEADLINE_SECONDS,
                 read_timeout=DEADLINE_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": 1},

@@ -7,7 +7,7 @@ differs by model, and changes with Bedrock's own releases; so what was learned i
 from collections.abc import Collection
 from typing import Final
 
-from gateway.secret_store import Clocks, Instant
+from gateway.clocks import Clocks, Instant
 
 TTL_SECONDS: Final = 3600
 # Far more than one gateway serves: profile ids of callers could otherwise grow it without end.

@@ -17,7 +17,8 @@ from aiohttp import web
 from moto.server import ThreadedMotoServer
 
 from gateway.access import Gatekeeper, gatekeeper_for
-from gateway.secret_store import Clocks, open_secrets_reader
+from gateway.clocks import Clocks
+from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
 
 HANG: Final = "hang"
@@ -142,21 +143,20 @@ def clock() -> TestClock:
 
 
 @pytest.fixture
+async def gatekeeper(stand_in_url: str, connect: Connect) -> Gatekeeper:
+    """Over the stand-in. Patient: what a busy machine takes its time for is not what a test is about."""
+    return await connect(stand_in_url, Settings(secret_timeout_seconds=20))
+
+
+@pytest.fixture
 def settings() -> Settings:
     """Short patience, because a test of a hanging server waits for its whole length."""
     return Settings(secret_timeout_seconds=0.5)
 
 
 @pytest.fixture
-async def gatekeeper(stand_in_url: str, connect: Connect, settings: Settings) -> Gatekeeper:
-    """Over the stand-in."""
+async def hasty_gatekeeper(stand_in_url: str, connect: Connect, settings: Settings) -> Gatekeeper:
     return await connect(stand_in_url, settings)
-
-
-@pytest.fixture
-async def patient_gatekeeper(stand_in_url: str, connect: Connect) -> Gatekeeper:
-    """For crowds: a thousand requests at once may take a busy machine longer than the short patience."""
-    return await connect(stand_in_url, Settings(secret_timeout_seconds=20))
 
 
 _SECRET_NUMBERS: Final = count(1)

@@ -9,11 +9,15 @@ import pytest
 from multidict import CIMultiDict
 
 from gateway.access import Admission, Caller, Gatekeeper
-from gateway.key_ring import hash_key
-from gateway.protocol.errors import ApiError, Overloaded, Unauthenticated
+from gateway.key_ring import KeyEntry, KeyRing, hash_key
+from gateway.protocol.errors import ApiError, Overloaded, RateLimited, Unauthenticated
+from gateway.secret_store import SecretStore, SecretVersion
+from gateway.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.access.conftest import SecretsManagerStandIn, TestClock
+    from collections.abc import Iterator
+
+    from tests.access.conftest import Connect, SecretsManagerStandIn, TestClock
 
 LAPTOP_KEY: Final = "ck_laptop-0123456789"
 CI_KEY: Final = "ck_ci-0123456789abcd"
@@ -101,6 +105,102 @@ async def test_everything_else_is_a_401_that_says_how_and_does_not_repeat_what_w
     assert len(refusal.value.message) < 300
 
 
+async def test_guessing_is_slowed_for_all_and_no_right_key_is_affected(
+    gatekeeper: Gatekeeper, clock: TestClock
+) -> None:
+    for number in range(10):
+        with pytest.raises(Unauthenticated):
+            await name_of(
+                gatekeeper, x_api_key=f"ck_guess-0123456789-{number}", authorization="Bearer ck_another-guess-1"
+            )
+    for _ in range(3):
+        with pytest.raises(RateLimited) as refusal:
+            await name_of(gatekeeper, x_api_key="ck_guess-0123456789")
+        assert refusal.value.headers == {"retry-after": "5", "connection": "close"}
+        assert await name_of(gatekeeper, x_api_key=LAPTOP_KEY) == "laptop"
+    clock.pass_seconds(1)
+    with pytest.raises(Unauthenticated):
+        await name_of(gatekeeper, x_api_key="ck_guess-0123456789")
+    with pytest.raises(RateLimited):
+        await name_of(gatekeeper, x_api_key="ck_guess-0123456789")
+
+
+@pytest.mark.parametrize("headers", [{}, {"x_api_key": "short"}, {"x_api_key": OLD_KEY}])
+async def test_only_what_could_be_a_guess_counts_as_one(gatekeeper: Gatekeeper, headers: dict[str, str]) -> None:
+    for _ in range(30):
+        with pytest.raises(Unauthenticated):
+            await name_of(gatekeeper, **headers)
+    with pytest.raises(Unauthenticated):
+        await name_of(gatekeeper, x_api_key="ck_guess-0123456789")
+
+
+async def test_however_long_nobody_guessed_ten_wrong_keys_are_told_so_and_no_more(
+    gatekeeper: Gatekeeper, clock: TestClock
+) -> None:
+    for _ in range(3):
+        statuses = [await refusal_of(gatekeeper, f"ck_guess-0123456789-{number}") for number in range(12)]
+        assert statuses == [401] * 10 + [429] * 2
+        clock.pass_seconds(3600)
+
+
+async def test_while_somebody_guesses_an_expired_key_is_still_told_so_and_a_prolonged_one_works(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_ttl_seconds=0.5))
+    statuses = [await refusal_of(gatekeeper, f"ck_guess-0123456789-{number}") for number in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert await refusal_of(gatekeeper, OLD_KEY) == 401
+    clock.pass_seconds(0.9)
+    stand_in.hold(json.dumps({"api_keys": [{"name": "old", "key": OLD_KEY, "expires": "2999-12-31"}]}))
+    assert await refusal_of(gatekeeper, "ck_guess-0123456789") == 429
+    assert await name_of(gatekeeper, x_api_key=OLD_KEY) == "old"
+
+
+async def refusal_of(gatekeeper: Gatekeeper, key: str) -> int:
+    with pytest.raises((Unauthenticated, RateLimited)) as refusal:
+        await name_of(gatekeeper, x_api_key=key)
+    status: int = refusal.value.status
+    return status
+
+
+@pytest.mark.parametrize("place", [0, 5, 9])
+async def test_every_candidate_is_compared_with_every_key_wherever_it_matches(place: int, clock: TestClock) -> None:
+    """The time of an answer says nothing about where a key stands, and nothing about whether the other header had one.
+
+    That one comparison takes the same time wherever two hashes differ is hmac.compare_digest's promise.
+    """
+    keys = [f"ck_of-caller-number-{number}" for number in range(10)]
+    entries = CountedEntries(KeyEntry(f"caller-{number}", hash_key(key)) for number, key in enumerate(keys))
+    store = SecretStore(OneSecret(), lambda _: KeyRing(entries, is_single=False), Settings(), clocks=clock.clocks())
+    gatekeeper = Gatekeeper(store, previous_grace_seconds=0, clocks=clock.clocks())
+    await gatekeeper.warm()
+    assert await name_of(gatekeeper, x_api_key=keys[place]) == f"caller-{place}"
+    assert entries.compared == 10
+    assert await name_of(gatekeeper, x_api_key=keys[place], authorization=f"Bearer {keys[0]}") == f"caller-{place}"
+    assert entries.compared == 10 + 20
+
+
+class CountedEntries(tuple[KeyEntry, ...]):
+    """Counts how many of its entries were looked at."""
+
+    compared = 0
+
+    def __iter__(self) -> Iterator[KeyEntry]:
+        for entry in super().__iter__():
+            self.compared += 1
+            yield entry
+
+
+class OneSecret:
+    """Secrets Manager, as far as a store sees it."""
+
+    async def prepare(self) -> None:
+        """It needs nothing."""
+
+    async def read(self, stage: str) -> SecretVersion | None:
+        return SecretVersion("", created=0) if stage == "AWSCURRENT" else None
+
+
 async def test_an_expired_key_is_told_so_and_nobody_else_learns_of_it(gatekeeper: Gatekeeper) -> None:
     with pytest.raises(Unauthenticated, match=r"\(old\) expired at 2020-02-29 23:59:59 UTC") as refusal:
         await name_of(gatekeeper, x_api_key=OLD_KEY)
@@ -161,7 +261,7 @@ async def test_warming_reads_the_keys_once_and_says_when_it_cannot(
 
 
 def test_one_more_than_the_limit_is_refused_at_once_and_told_to_come_back() -> None:
-    admission = Admission(2)
+    admission = Admission(2, 0)
     with admission.enter(), admission.enter():
         assert admission.inside == 2
         with pytest.raises(Overloaded) as refusal, admission.enter():
@@ -172,8 +272,26 @@ def test_one_more_than_the_limit_is_refused_at_once_and_told_to_come_back() -> N
 
 
 def test_a_place_is_free_again_however_its_request_ended() -> None:
-    admission = Admission(1)
+    admission = Admission(1, 0)
     with pytest.raises(ZeroDivisionError), admission.enter():
         _ = 1 / 0
     with admission.enter():
         assert admission.inside == 1
+
+
+def test_bodies_are_held_up_to_a_sum_and_whoever_is_alone_is_never_too_much() -> None:
+    admission = Admission(3, 100)
+    with admission.enter() as first:
+        first.hold(90)
+        first.hold(90)
+        with admission.enter() as second:
+            with pytest.raises(Overloaded) as refusal:
+                second.hold(1)
+            assert refusal.value.headers == {"retry-after": "1"}
+            first.let_go()
+            second.hold(60)
+            with admission.enter() as third:
+                third.hold(40)
+                with pytest.raises(Overloaded):
+                    third.hold(1)
+        assert admission.held_bytes == 0

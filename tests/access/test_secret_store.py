@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from gateway.access import Caller, Gatekeeper
-from gateway.protocol.errors import ApiError, Unauthenticated
-from gateway.secret_store import Clocks
+from gateway.clocks import Clocks
+from gateway.protocol.errors import ApiError, RateLimited, Unauthenticated
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ NONSENSE: Final = [
     (400, b'{"__type": "ThrottlingException"}'),
     (400, b'{"__type": "ExpiredTokenException"}'),
     (400, b"[1, 2"),
+    (400, b'{"__type": ["a", "list"]}'),
+    (400, b'{"__type": {"an": "object"}}'),
+    (400, b'{"__type": 7, "message": {"an": "object"}}'),
+    (400, b'{"__type": null}'),
+    (400, b"\xff\xfe"),
+    (200, b'{"SecretString": "{}", "CreatedDate": 1e300}'),
 ]
 
 
@@ -57,7 +63,7 @@ def with_key(key: str) -> dict[str, str]:
 async def status_of(gatekeeper: Gatekeeper, key: str) -> int:
     try:
         await gatekeeper.authenticate(with_key(key))
-    except (ApiError, Unauthenticated) as error:
+    except (ApiError, RateLimited, Unauthenticated) as error:
         return error.status
     return 200
 
@@ -69,20 +75,20 @@ async def warm(gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn) -> None:
 
 
 async def test_a_thousand_requests_on_a_cold_cache_are_one_read(
-    patient_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
 ) -> None:
     stand_in.hold(SECRET)
-    callers = await asyncio.gather(*(patient_gatekeeper.authenticate(with_key(KEY)) for _ in range(1000)))
+    callers = await asyncio.gather(*(gatekeeper.authenticate(with_key(KEY)) for _ in range(1000)))
     assert set(callers) == {Caller("default")}
     assert stand_in.asked == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
 async def test_a_thousand_wrong_keys_on_a_cold_cache_are_at_most_three_reads(
-    patient_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
 ) -> None:
     stand_in.hold(SECRET)
-    statuses = await asyncio.gather(*(status_of(patient_gatekeeper, f"{WRONG_KEY}{n}") for n in range(1000)))
-    assert set(statuses) == {401}
+    statuses = await asyncio.gather(*(status_of(gatekeeper, f"{WRONG_KEY}{n}") for n in range(1000)))
+    assert set(statuses) == {401, 429}
     assert stand_in.reads <= 3
 
 
@@ -117,11 +123,11 @@ async def test_the_ttl_ends_by_whichever_clock_says_so(
 
 
 async def test_a_new_key_used_by_a_thousand_at_once_works_for_all_of_them(
-    patient_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
 ) -> None:
-    await warm(patient_gatekeeper, stand_in)
+    await warm(gatekeeper, stand_in)
     stand_in.hold(NEW_SECRET)
-    statuses = await asyncio.gather(*(status_of(patient_gatekeeper, NEW_KEY) for _ in range(1000)))
+    statuses = await asyncio.gather(*(status_of(gatekeeper, NEW_KEY) for _ in range(1000)))
     assert set(statuses) == {200}
     assert stand_in.reads == 1
 
@@ -147,7 +153,7 @@ async def test_three_hundred_wrong_keys_cost_two_reads_and_one_more_every_five_s
 ) -> None:
     await warm(gatekeeper, stand_in)
     for number in range(300):
-        assert await status_of(gatekeeper, f"{WRONG_KEY}{number}") == 401
+        assert await status_of(gatekeeper, f"{WRONG_KEY}{number}") == (401 if number < 10 else 429)
     assert stand_in.reads == 2
     clock.pass_seconds(4.9)
     await status_of(gatekeeper, WRONG_KEY)
@@ -160,6 +166,131 @@ async def test_three_hundred_wrong_keys_cost_two_reads_and_one_more_every_five_s
     for _ in range(10):
         await status_of(gatekeeper, WRONG_KEY)
     assert stand_in.reads == 3 + 1 + 2  # the TTL's own read, and the two that have grown back
+    assert await status_of(gatekeeper, KEY) == 200
+
+
+async def test_keys_that_could_not_be_read_for_too_long_count_no_more(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_max_stale_seconds=3600))
+    await warm(gatekeeper, stand_in)
+    stand_in.refuse("InternalServiceError", status=500)
+    clock.pass_seconds(3599)
+    assert [await status_of(gatekeeper, key) for key in (KEY, WRONG_KEY)] == [200, 401]
+    clock.freeze(2)
+    assert [await status_of(gatekeeper, key) for key in (KEY, WRONG_KEY)] == [500, 500]
+    stand_in.answer = None
+    clock.pass_seconds(60)
+    assert [await status_of(gatekeeper, key) for key in (KEY, WRONG_KEY)] == [200, 401]
+
+
+async def test_keys_that_may_not_grow_old_are_read_anew_before_they_do(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_max_stale_seconds=60))
+    await warm(gatekeeper, stand_in)
+    for _ in range(10):
+        clock.pass_seconds(60)
+        assert await status_of(gatekeeper, KEY) == 200
+    assert stand_in.reads == 10
+
+
+async def test_too_old_keys_are_the_gateways_trouble_and_cost_few_reads(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_max_stale_seconds=3600))
+    await warm(gatekeeper, stand_in)
+    stand_in.refuse("InternalServiceError", status=500)
+    clock.pass_seconds(3601)
+    for _ in range(300):
+        with pytest.raises(ApiError, match="older than CHATRIX_SECRET_MAX_STALE_SECONDS") as trouble:
+            await gatekeeper.authenticate(with_key(KEY))
+        assert trouble.value.status == 500
+    with pytest.raises(ApiError):
+        await gatekeeper.warm()
+    assert stand_in.reads == 1
+
+
+async def test_a_wall_clock_turned_back_in_an_outage_makes_limited_keys_too_old(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    """How old they are cannot be known any more; who set a limit wants them to count as old then."""
+    gatekeeper = await connect(stand_in_url, Settings(secret_max_stale_seconds=3600))
+    await warm(gatekeeper, stand_in)
+    stand_in.refuse("InternalServiceError", status=500)
+    clock.turn_back(10)
+    assert await status_of(gatekeeper, KEY) == 500
+    stand_in.answer = None
+    clock.pass_seconds(1)
+    assert await status_of(gatekeeper, KEY) == 200
+
+
+async def guess_until_slowed(gatekeeper: Gatekeeper) -> None:
+    for number in range(20):
+        if await status_of(gatekeeper, f"{WRONG_KEY}{number}") == 429:
+            return
+    pytest.fail("nobody slows guesses")
+
+
+async def test_while_somebody_guesses_a_wrong_key_reads_nothing_even_if_a_read_is_due(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_ttl_seconds=0.5))
+    await warm(gatekeeper, stand_in)
+    await guess_until_slowed(gatekeeper)
+    stand_in.asked.clear()
+    clock.pass_seconds(0.9)
+    assert [await status_of(gatekeeper, WRONG_KEY) for _ in range(100)] == [429] * 100
+    assert stand_in.reads == 0
+    assert await status_of(gatekeeper, KEY) == 200
+    assert stand_in.reads == 1
+
+
+async def test_while_somebody_guesses_a_wrong_key_does_not_wait_for_a_hanging_read(
+    stand_in: SecretsManagerStandIn, stand_in_url: str, connect: Connect, clock: TestClock
+) -> None:
+    gatekeeper = await connect(stand_in_url, Settings(secret_ttl_seconds=0.5, secret_timeout_seconds=0.5))
+    await warm(gatekeeper, stand_in)
+    await guess_until_slowed(gatekeeper)
+    clock.pass_seconds(0.9)
+    stand_in.answer = HANG
+    reading = asyncio.create_task(gatekeeper.authenticate(with_key(KEY)))
+    await stand_in.hanging.wait()
+    assert [await status_of(gatekeeper, WRONG_KEY) for _ in range(100)] == [429] * 100
+    assert not reading.done()
+    assert await reading == Caller("default")
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 1.3, 2.6, 3.9, 4.9])
+async def test_while_somebody_guesses_a_new_key_works_when_its_client_tries_again(
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock, after_seconds: float
+) -> None:
+    """The SDKs try again by themselves after a 429, when `retry-after` says."""
+    await warm(gatekeeper, stand_in)
+    await guess_for(gatekeeper, clock, 10 + after_seconds)
+    stand_in.hold(NEW_SECRET)
+    for _ in range(2):  # as often as the SDKs do
+        try:
+            await gatekeeper.authenticate(with_key(NEW_KEY))
+        except RateLimited as refusal:
+            await guess_for(gatekeeper, clock, float(refusal.headers["retry-after"]))
+    assert await status_of(gatekeeper, NEW_KEY) == 200
+    assert stand_in.reads <= 2 + (10 + after_seconds + 10) / 5
+
+
+async def guess_for(gatekeeper: Gatekeeper, clock: TestClock, seconds: float) -> None:
+    """Twenty times a second."""
+    for number in range(round(seconds * 20)):
+        assert await status_of(gatekeeper, f"{WRONG_KEY}{number}") in (401, 429)
+        clock.pass_seconds(0.05)
+
+
+async def test_without_that_limit_an_outage_may_last_for_a_month(
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock
+) -> None:
+    await warm(gatekeeper, stand_in)
+    stand_in.refuse("InternalServiceError", status=500)
+    clock.pass_seconds(30 * 86_400)
     assert await status_of(gatekeeper, KEY) == 200
 
 
@@ -184,7 +315,10 @@ async def test_an_unreadable_secret_at_the_start_is_a_500_that_names_no_account(
         await gatekeeper.authenticate(with_key(KEY))
     assert trouble.value.status == 500
     assert "prod/chatrix/api-key" in trouble.value.message
-    assert "secretsmanager:GetSecretValue" in trouble.value.message
+    about_credentials = b"ExpiredToken" in nonsense[1]
+    told = "renew its credentials" if about_credentials else "secretsmanager:GetSecretValue"
+    assert told in trouble.value.message
+    assert trouble.value.fault == ("credentials" if about_credentials else "secret")
     assert "123456789012" not in trouble.value.message
     assert "arn:" not in trouble.value.message
 
@@ -209,16 +343,16 @@ async def test_a_secrets_manager_that_is_not_there_is_said_to_be_out_of_reach(
 
 
 async def test_only_the_request_that_reads_waits_for_a_hanging_secrets_manager(
-    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock, settings: Settings
+    hasty_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock, settings: Settings
 ) -> None:
-    await warm(gatekeeper, stand_in)
+    await warm(hasty_gatekeeper, stand_in)
     stand_in.answer = HANG
     clock.pass_seconds(TTL_SECONDS)
     began = time.monotonic()
-    reading = asyncio.create_task(gatekeeper.authenticate(with_key(KEY)))
+    reading = asyncio.create_task(hasty_gatekeeper.authenticate(with_key(KEY)))
     await stand_in.hanging.wait()
     for _ in range(100):
-        await gatekeeper.authenticate(with_key(KEY))
+        await hasty_gatekeeper.authenticate(with_key(KEY))
     assert not reading.done()
     assert await reading == Caller("default")
     assert settings.secret_timeout_seconds * 0.9 < time.monotonic() - began < settings.secret_timeout_seconds + 0.5
@@ -226,11 +360,11 @@ async def test_only_the_request_that_reads_waits_for_a_hanging_secrets_manager(
 
 
 async def test_on_a_cold_cache_nobody_waits_longer_than_the_limit(
-    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, settings: Settings
+    hasty_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, settings: Settings
 ) -> None:
     stand_in.answer = HANG
     began = time.monotonic()
-    statuses = await asyncio.gather(*(status_of(gatekeeper, KEY) for _ in range(50)))
+    statuses = await asyncio.gather(*(status_of(hasty_gatekeeper, KEY) for _ in range(50)))
     assert set(statuses) == {500}
     assert time.monotonic() - began < settings.secret_timeout_seconds + 0.5
     # On a busy machine the limit may be over before the one read has arrived.
@@ -238,18 +372,18 @@ async def test_on_a_cold_cache_nobody_waits_longer_than_the_limit(
 
 
 async def test_wrong_keys_wait_no_longer_than_the_limit_either(
-    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, settings: Settings
+    hasty_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, settings: Settings
 ) -> None:
-    await warm(gatekeeper, stand_in)
+    await warm(hasty_gatekeeper, stand_in)
     stand_in.answer = HANG
     began = time.monotonic()
-    statuses = await asyncio.gather(*(status_of(gatekeeper, WRONG_KEY) for _ in range(50)))
-    assert set(statuses) == {401}
+    statuses = await asyncio.gather(*(status_of(hasty_gatekeeper, WRONG_KEY) for _ in range(50)))
+    assert set(statuses) == {401, 429}
     assert time.monotonic() - began < settings.secret_timeout_seconds + 0.5
     assert stand_in.reads <= 2
 
 
-async def test_a_caller_who_hangs_up_while_reading_hands_the_read_over(
+async def test_a_caller_who_hangs_up_while_reading_leaves_the_read_to_the_others(
     gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
 ) -> None:
     stand_in.hold(SECRET)
@@ -258,30 +392,52 @@ async def test_a_caller_who_hangs_up_while_reading_hands_the_read_over(
     await stand_in.hanging.wait()
     others = [asyncio.create_task(gatekeeper.authenticate(with_key(KEY))) for _ in range(20)]
     await asyncio.sleep(0)
-    stand_in.answer = None
     first.cancel()
+    await asyncio.sleep(0)
+    stand_in.released.set()
     assert set(await asyncio.gather(*others)) == {Caller("default")}
     assert first.cancelled()
-    assert stand_in.reads == 2
+    assert stand_in.reads == 1
 
 
-async def test_a_read_cut_short_by_a_hang_up_is_not_taken_for_news(
+@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
+async def test_callers_who_all_hang_up_cost_one_read(
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock, *, is_warm: bool
+) -> None:
+    """Without a key, too: or whoever knocks and leaves would have Secrets Manager asked, and billed, each time."""
+    if is_warm:
+        await warm(gatekeeper, stand_in)
+        clock.pass_seconds(TTL_SECONDS)
+    stand_in.hold(SECRET)
+    before = stand_in.reads
+    stand_in.answer = HANG
+    for _ in range(20):
+        knocking = asyncio.create_task(gatekeeper.warm())
+        await stand_in.hanging.wait()
+        knocking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await knocking
+    stand_in.released.set()
+    await gatekeeper.authenticate(with_key(KEY))
+    assert stand_in.reads == before + 1
+
+
+async def test_a_read_that_began_for_somebody_else_is_not_taken_for_news(
     gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, clock: TestClock
 ) -> None:
     await warm(gatekeeper, stand_in)
     clock.pass_seconds(TTL_SECONDS)
-    stand_in.hold(NEW_SECRET)
-    stand_in.answer = HANG
+    stand_in.answer_by_stage["AWSPREVIOUS"] = HANG
     first = asyncio.create_task(gatekeeper.authenticate(with_key(KEY)))
     await stand_in.hanging.wait()
-    second, third = (asyncio.create_task(gatekeeper.authenticate(with_key(NEW_KEY))) for _ in range(2))
+    # Its current value has been read; only then is there a new one.
+    stand_in.hold(NEW_SECRET)
+    late = asyncio.create_task(gatekeeper.authenticate(with_key(NEW_KEY)))
     await asyncio.sleep(0)
-    stand_in.hanging.clear()
     first.cancel()
-    await stand_in.hanging.wait()
-    stand_in.answer = None
-    second.cancel()
-    assert await third == Caller("default")
+    await asyncio.sleep(0)
+    stand_in.released.set()
+    assert await late == Caller("default")
 
 
 async def test_a_value_is_as_old_as_the_beginning_of_its_read(
@@ -374,11 +530,11 @@ async def test_without_its_previous_version_the_current_key_still_counts(
 
 
 async def test_an_unreadable_previous_version_at_the_start_does_not_stop_the_current_one(
-    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
+    hasty_gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn
 ) -> None:
     stand_in.hold(SECRET)
     stand_in.answer_by_stage["AWSPREVIOUS"] = HANG
-    assert await status_of(gatekeeper, KEY) == 200
+    assert await status_of(hasty_gatekeeper, KEY) == 200
 
 
 async def test_an_outage_of_the_previous_version_alone_does_not_end_its_grace(
@@ -421,7 +577,7 @@ async def test_a_ttl_of_nothing_reads_for_every_request(
         assert await status_of(gatekeeper, KEY) == 200
     assert stand_in.reads == 3
     stand_in.asked.clear()
-    assert set(await asyncio.gather(*(status_of(gatekeeper, WRONG_KEY) for _ in range(100)))) == {401}
+    assert set(await asyncio.gather(*(status_of(gatekeeper, WRONG_KEY) for _ in range(100)))) == {401, 429}
     assert stand_in.reads <= 2  # those who waited for a read that began after they came share it
 
 
@@ -446,6 +602,30 @@ async def test_the_log_tells_of_failures_and_recovery_and_never_of_keys(
     assert "readable again, failed reads before: 1" in caplog.text
     assert KEY not in caplog.text
     assert NEW_KEY not in caplog.text
+
+
+@pytest.mark.parametrize("status", [200, 400, 500, 502])
+async def test_no_body_that_holds_the_secret_comes_into_the_log(
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Botocore makes a broken body the message of the error."""
+    caplog.set_level(logging.DEBUG, logger="chatrix")
+    for body in (json.dumps({"SecretString": SECRET})[:-2], SECRET, json.dumps({"message": SECRET})):
+        stand_in.answer = (status, body.encode())
+        await status_of(gatekeeper, KEY)
+    assert "is unreadable" in caplog.text
+    assert KEY not in caplog.text
+
+
+async def test_aws_words_in_the_log_name_no_account(
+    gatekeeper: Gatekeeper, stand_in: SecretsManagerStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="chatrix")
+    who = "User: arn:aws:sts::123456789012:assumed-role/gateway/i-0"
+    stand_in.refuse("AccessDeniedException", f"{who} is not authorized to perform: secretsmanager:GetSecretValue")
+    assert await status_of(gatekeeper, KEY) == 500
+    assert "User: (ARN) is not authorized to perform: secretsmanager:GetSecretValue" in caplog.text
+    assert "123456789012" not in caplog.text
 
 
 def test_age_is_the_larger_of_both_clocks() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 from aiohttp import web
+from msgspec import structs
 
 from gateway.catalog import parse_aliases
-from gateway.secret_store import Clocks
+from gateway.clocks import Clocks
 from gateway.settings import Settings
 from gateway.simulator import Refusal, Simulator, SimulatorOptions, Trouble, open_simulator
 from gateway.upstreams.inference_profiles import (
@@ -243,7 +244,9 @@ async def asked(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Asked]:
         for name, value in aws_environment(simulator.url).items():
             monkeypatch.setenv(name, value)
         time = SetClocks()
-        profiles = open_inference_profiles(get_session(), replace(Settings(), region="us-west-2"), time.clocks())
+        profiles = open_inference_profiles(
+            get_session(), structs.replace(Settings(), region="us-west-2"), time.clocks()
+        )
         yield Asked(await stack.enter_async_context(profiles), simulator, time)
 
 

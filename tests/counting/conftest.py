@@ -11,11 +11,11 @@ import pytest
 from aiobotocore.session import get_session
 
 from gateway.catalog import Model, Resolution, resolve
+from gateway.clocks import Clocks
 from gateway.counting import Count, TokenCounter
 from gateway.protocol.calibration import Calibration
 from gateway.protocol.estimate import estimate_input
 from gateway.protocol.to_converse import Translation
-from gateway.secret_store import Clocks
 from gateway.settings import Settings
 from gateway.simulator import Exchange, Simulator, SimulatorOptions, open_simulator
 from gateway.upstreams.bedrock import open_bedrock
@@ -77,7 +77,7 @@ class Bench:
 async def open_counter(url: str, time: Time) -> AsyncIterator[TokenCounter]:
     with mock.patch.dict(os.environ, aws_environment(url)):
         async with open_bedrock(get_session(), Settings()) as bedrock:
-            yield TokenCounter(TokenCounting(bedrock.client), Calibration(), time.clocks())
+            yield TokenCounter(TokenCounting(bedrock.client, bedrock.credentials), Calibration(), time.clocks())
 
 
 @pytest.fixture

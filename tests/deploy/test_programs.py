@@ -26,7 +26,9 @@ time.sleep(30)
 
 
 def test_ctrl_c_waits_until_the_program_has_saved_its_state() -> None:
-    ours = f"from deploy.programs import run\nrun([{sys.executable!r}, '-c', {SLOW_TO_END!r}])"
+    # A shell starts what it puts in the background with SIGINT ignored, and children inherit that: not so a terminal.
+    heard = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    ours = f"{heard}from deploy.programs import run\nrun([{sys.executable!r}, '-c', {SLOW_TO_END!r}])"
     with subprocess.Popen(
         [sys.executable, "-c", ours],
         cwd=ROOT,

@@ -4,11 +4,14 @@ It goes into `.cache/claude-code` of the repository and is installed again only 
 runs: since 2.x the program is a native binary in a package of its own for each platform, which is started directly.
 """
 
+import fcntl
 import hashlib
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +34,15 @@ def installed_client() -> Path:
     """The native binary; installs it first when the lock has changed. Raises `ClientMissing`."""
     binary = CACHE / "node_modules" / "@anthropic-ai" / f"claude-code-{platform_name()}" / "claude"
     lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text() == lock and binary.is_file():
-        return binary
-    _install()
-    if not binary.is_file():
-        raise ClientMissing(
-            f"npm ci succeeded, but there is no {binary.relative_to(ROOT)}: no client for this platform?"
-        )
-    STAMP.write_text(lock)
+    with _alone():
+        if STAMP.is_file() and STAMP.read_text() == lock and binary.is_file():
+            return binary
+        _install()
+        if not binary.is_file():
+            raise ClientMissing(
+                f"npm ci succeeded, but there is no {binary.relative_to(ROOT)}: no client for this platform?"
+            )
+        STAMP.write_text(lock)
     return binary
 
 
@@ -47,6 +51,15 @@ def platform_name() -> str:
     architecture = ARCHITECTURES.get(platform.machine().lower(), platform.machine())
     musl = sys.platform == "linux" and platform.libc_ver()[0] != "glibc"
     return f"{sys.platform}-{architecture}{'-musl' if musl else ''}"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """The checks run in several processes: one installs, the others wait for it."""
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with CACHE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install() -> None:

@@ -85,13 +85,14 @@ async def test_a_passing_trouble_is_retried(claude: ClaudeCode, exception: str, 
 @pytest.mark.parametrize(
     ("exception", "told"), [("ThrottlingException", "(429)"), ("ServiceUnavailableException", "529")]
 )
-async def test_a_lasting_trouble_is_told_in_bedrocks_words(claude: ClaudeCode, exception: str, told: str) -> None:
+async def test_a_lasting_trouble_is_told(claude: ClaudeCode, exception: str, told: str) -> None:
     prompt = f"[[error:{exception} Too many tokens, please wait before trying again.]]"
     answer = await claude.ask(prompt, **TWO_TRIES)
     assert answer.exit_code == 1
     assert told in answer.text
-    assert "Too many tokens, please wait" in answer.text
-    assert len(claude.requests) == 2
+    assert "Bedrock" in answer.text
+    # What Bedrock failed to answer the gateway asks once more by itself.
+    assert len(claude.requests) == (4 if told == "529" else 2)
 
 
 async def test_a_spent_daily_quota_is_told_at_once(claude: ClaudeCode) -> None:
@@ -101,11 +102,11 @@ async def test_a_spent_daily_quota_is_told_at_once(claude: ClaudeCode) -> None:
     assert claude.statuses == [429], "no retry brings a day's quota back"
 
 
-async def test_a_model_without_access_is_told_in_bedrocks_words(claude: ClaudeCode) -> None:
+async def test_a_model_without_access_is_told_with_what_to_do(claude: ClaudeCode) -> None:
     prompt = "[[error:AccessDeniedException You don't have access to the model with the specified model ID.]]"
     answer = await claude.ask(prompt)
     assert answer.exit_code == 1
-    assert "403 You don't have access to the model" in answer.text
+    assert "403 Bedrock denied the gateway access to this model. Whoever runs the gateway has to" in answer.text
     assert claude.statuses == [403]
 
 

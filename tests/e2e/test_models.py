@@ -91,10 +91,11 @@ async def test_the_variables_for_aliases_choose_the_model(claude: ClaudeCode) ->
 
 
 async def test_the_fallback_model_takes_over_from_an_overloaded_one(claude: ClaudeCode) -> None:
-    prompt = "[[fail:3 ServiceUnavailableException busy]][[say:here]]"
+    # Three answers for the client; each of them the gateway had asked for twice.
+    prompt = "[[fail:6 ServiceUnavailableException busy]][[say:here]]"
     answer = await claude.ask(prompt, "--model", "opus", "--fallback-model", "haiku")
     assert (answer.exit_code, answer.text) == (0, "here")
-    assert claude.models == ["us.anthropic.claude-opus-5-5"] * 3 + ["us.anthropic.claude-haiku-5-5"]
+    assert claude.models == ["us.anthropic.claude-opus-5-5"] * 6 + ["us.anthropic.claude-haiku-5-5"]
 
 
 async def test_max_output_tokens_are_what_bedrock_is_asked_to_reserve(claude: ClaudeCode) -> None:

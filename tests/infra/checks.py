@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]  # it has none, and comes with moto
+import yaml
 
 from tests.infra.evidence import ACCOUNT, DEPLOYED, Evidence, decoded, planned
 

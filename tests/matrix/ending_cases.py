@@ -119,7 +119,10 @@ _EVENTS: Final[tuple[ReplyCase | NeverCase, ...]] = (
         "event.error",
         (START, *text(), ("!throttlingException", {"message": "Too many requests, please wait before trying again."})),
         "events.error.0.error",
-        {"type": "rate_limit_error", "message": "Too many requests, please wait before trying again."},
+        {
+            "type": "rate_limit_error",
+            "message": "Too many requests: Bedrock slows the gateway's AWS account down. Try again in a moment.",
+        },
         whole=False,
     ),
 )

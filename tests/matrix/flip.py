@@ -10,7 +10,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.protocol.features import FATES, FEATURES, Feature
 from tests.matrix.all_cases import CASES

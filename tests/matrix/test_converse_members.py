@@ -45,6 +45,9 @@ MORE: Final[tuple[tuple[Event, ...], ...]] = (
             "validationException",
         )
     ),
+    # Words that decide which of ours a caller reads, or that are the request's own affair.
+    (START, *text(), (f"{EXCEPTION}throttlingException", {"message": "Too many tokens per day."})),
+    (START, *text(), (f"{EXCEPTION}modelStreamErrorException", {"message": "No.", "originalStatusCode": 400})),
     (
         START,
         (

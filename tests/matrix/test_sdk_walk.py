@@ -1,8 +1,7 @@
 """The walk over the SDK's types finds what it is there to find."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.protocol.features import FEATURES, Feature
 from tests.matrix import sdk

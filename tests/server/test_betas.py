@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
@@ -12,18 +13,20 @@ import pytest
 from aiobotocore.session import get_session
 
 from gateway.catalog import resolve
+from gateway.clocks import Clocks
 from gateway.protocol.disposition import Disposition
 from gateway.protocol.errors import InvalidRequest, RateLimited
 from gateway.protocol.options import Options
 from gateway.protocol.parsing import parse
 from gateway.protocol.request_body import RequestBody
 from gateway.protocol.to_converse import to_converse
-from gateway.secret_store import Clocks
 from gateway.settings import Settings
 from gateway.simulator import Refusal, Simulator, SimulatorOptions, Trouble, open_simulator
-from gateway.upstreams.bedrock import Bedrock, BedrockStream, open_bedrock
+from gateway.upstreams.bedrock import Bedrock, open_bedrock
 from gateway.upstreams.refused_betas import MAX_REFUSALS, TTL_SECONDS, RefusedBetas
+from gateway.upstreams.stream import BedrockStream
 from tests.support.anthropic_stream import read_stream
+from tests.support.bedrock_stream import all_frames
 from tests.support.gateway import Gateway, asking, aws_environment, run_gateway
 
 CONTEXT_1M = "context-1m-2025-08-07"
@@ -31,6 +34,14 @@ REFUSED_ONCE = "[[fail:1 ValidationException The model returned the following er
 ALWAYS_REFUSED = "[[error:ValidationException invalid beta flag]]"
 COMPUTER = {"type": "computer_20251124", "name": "computer", "display_width_px": 800, "display_height_px": 600}
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}, "additionalProperties": False}
+
+
+@dataclass
+class Calls:
+    """What the log is told of the calls."""
+
+    upstream_calls: int = 0
+    retry_budget_empty: bool = False
 
 
 class Time:
@@ -68,8 +79,8 @@ async def send(bedrock: Bedrock, request: dict[str, Any], *betas: str) -> Bedroc
     """What knows of the losses: the form that was chosen for a model known to refuse, otherwise the stream."""
     model_id, body = body_of(request, *betas)
     chosen = bedrock.choose_form(model_id, body)
-    async with bedrock.converse_stream(model_id, chosen) as stream:
-        assert [frame async for frames in stream.frames() for frame in frames]
+    async with bedrock.converse_stream(model_id, chosen, Calls()) as stream:
+        assert await all_frames(stream)
         return stream if chosen is body else chosen
 
 
@@ -147,7 +158,7 @@ async def test_a_throttle_after_the_refusal_is_a_throttle(simulator: Simulator) 
         ("[[error:ValidationException something else]]", [], [CONTEXT_1M]),
         ("[[error:ValidationException invalid beta flag]]", [], []),
         ("[[error:ValidationException invalid beta flag]]", [COMPUTER], []),
-        ("[[error:InternalServerException invalid beta flag]]", [], [CONTEXT_1M]),
+        ("[[error:ThrottlingException invalid beta flag]]", [], [CONTEXT_1M]),
     ],
     ids=["another refusal", "no betas", "a tool that is nothing without its beta", "another error"],
 )

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from gateway.protocol.own_words import own_words
 from tests.support.anthropic_stream import read_stream
 from tests.support.gateway import Gateway, asking
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An exception of Bedrock's and what becomes of it. `told` is the message; `said` by default."""
+    """An exception of Bedrock's and what becomes of it. `told` is the message; without it ours or Bedrock's."""
 
     exception: str
     status: int
@@ -21,7 +22,8 @@ class Row:
 
     @property
     def expected(self) -> dict[str, str]:
-        return {"type": self.kind, "message": self.told or self.said}
+        name = self.exception[:1].lower() + self.exception[1:]
+        return {"type": self.kind, "message": self.told or own_words(name, self.said) or self.said}
 
 
 ROWS = [
@@ -69,6 +71,14 @@ ROWS = [
         "invalid beta flag",
     ),
     Row("ValidationException", 413, "request_too_large", "The request body is too large."),
+    Row(
+        "ThrottlingException",
+        429,
+        "rate_limit_error",
+        "Too many tokens per day, please wait before trying again.",
+        "Too many tokens per day: the gateway's AWS account has used up what Bedrock gives it for today. Use another "
+        "model, or ask whoever runs the gateway for a higher quota.",
+    ),
     Row("AccessDeniedException", 403, "permission_error", "You don't have access to the model."),
     Row("ResourceNotFoundException", 404, "not_found_error", "This model version has reached the end of its life."),
     Row("ThrottlingException", 429, "rate_limit_error", "Too many tokens, please wait before trying again."),
@@ -227,6 +237,6 @@ async def test_nothing_of_the_account_passes(gateway: Gateway, marker: str) -> N
     )
     async with gateway.post(asking(f"[[{marker}:AccessDeniedException {said}]]", stream=True)) as response:
         answer = await response.text()
-    assert "is not authorized" in answer
+    assert "access to this model" in answer
     for secret in ("123456789012", "210987654321", "assumed-role", "secret-bucket", "amazonaws", "arn:"):
         assert secret not in answer

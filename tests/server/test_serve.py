@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -289,7 +290,7 @@ async def test_of_an_arn_the_log_has_only_what_names_no_account() -> None:
     entries = [json.loads(line) for line in output.splitlines() if line]
     asked, *looked_up = [entry for entry in entries if entry["message"] == "request"]
     assert (asked["model"], asked["model_id"]) == ("simulatedteam", "simulatedteam")
-    assert [entry["path"] for entry in looked_up] == ["/v1/models/(ARN)"] * 4
+    assert [entry["path"] for entry in looked_up] == ["/v1/models/{id}"] * 4
     assert "arn:aws" not in output
 
 
@@ -300,6 +301,34 @@ async def send_raw(url: str, sent: bytes) -> None:
         assert await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+async def test_sigterm_waits_for_bytes_that_a_slow_client_has_not_taken() -> None:
+    """The answer is settled and logged by then, and still the process's own: its end would be lost with it."""
+    async with process("serve", "--simulate", "--tokens-per-second", "0") as (running, url, _):
+        assert running.stdout is not None
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", int(url.rpartition(":")[2])))
+        reader, writer = await asyncio.open_connection(sock=client, limit=2**13)
+        body = json.dumps(asking("[[flood:400 10000]]")).encode()
+        head = f"host: x\r\nx-api-key: {LOCAL_API_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+        writer.write(b"POST /v1/messages HTTP/1.1\r\n" + head.encode() + body)
+        async with asyncio.timeout(20):
+            while b'"message":"request"' not in await running.stdout.readline():
+                pass
+        running.send_signal(signal.SIGTERM)
+        # As long as aiohttp gives connections on its own, and more.
+        await asyncio.sleep(2.0)
+        answer = b""
+        async with asyncio.timeout(20):
+            while more := await reader.read(2**16):
+                answer += more
+            assert await running.wait() == 0
+        writer.close()
+    message = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert len(message["content"][0]["text"]) == 400 * 10_000
 
 
 async def test_an_idle_gateway_ends_at_once() -> None:

@@ -110,7 +110,9 @@ async def test_an_error_after_the_early_200_is_an_event() -> None:
     async with run_both(commit_seconds=0.05, ping_seconds=0.05) as gateway:
         stream = await streamed(gateway, "[[delay:0.3]][[error:ThrottlingException slow down]]")
     assert [name for name, _ in split_events(stream)][-1] == "error"
-    assert read_stream(stream).error == {"type": "rate_limit_error", "message": "slow down"}
+    error = read_stream(stream).error
+    assert error is not None
+    assert error["type"] == "rate_limit_error"
 
 
 async def test_a_dead_silence_ends_in_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from gateway import __version__
+from gateway.handlers import ADMISSION
 from gateway.simulator import SimulatorOptions, open_simulator
 from tests.support.gateway import HELLO, Gateway, asking, run_both, run_gateway
 
@@ -351,3 +353,40 @@ async def test_a_key_for_some_models_may_not_use_others_under_any_name() -> None
                 assert (await response.json())["error"]["type"] == "permission_error"
         _, listed, _ = await get(gateway, "/v1/models", **headers)
         assert all(entry["id"].startswith("claude-sonnet-") for entry in listed["data"])
+
+
+async def test_a_crowd_of_large_bodies_is_refused_before_it_takes_the_memory() -> None:
+    """The one that waits for its answer is not counted any more: Bedrock has it."""
+    large = asking("[[slow:20]]" + "x" * 60_000, stream=True)
+    async with run_both(max_bodies_bytes=100_000) as gateway:
+        port = int(gateway.url.rpartition(":")[2])
+        async with gateway.post(large) as first:
+            assert first.status == 200
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {gateway.key}\r\n"
+            writer.write(f"{head}content-length: 60000\r\n\r\n".encode() + b"x" * 1000)
+            await until_held(gateway, 60_000)
+            for chunked in (False, True):
+                body: Any = as_stream(json.dumps(large).encode()) if chunked else json.dumps(large).encode()
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.post(f"{gateway.url}/v1/messages", data=body, headers={"x-api-key": gateway.key}) as second,
+                ):
+                    assert second.status == 529
+                    assert second.headers["retry-after"] == "1"
+                    assert "memory" in (await second.json())["error"]["message"]
+            writer.close()
+            await until_held(gateway, 0)
+        async with gateway.post(asking("[[say:ok]]" + "x" * 60_000)) as third:
+            assert third.status == 200
+
+
+async def until_held(gateway: Gateway, body_bytes: int) -> None:
+    async with asyncio.timeout(5):
+        while gateway.runner.app[ADMISSION].held_bytes != body_bytes:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+
+
+async def as_stream(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 10_000):
+        yield body[start : start + 10_000]

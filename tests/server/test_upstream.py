@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -114,18 +115,33 @@ async def test_the_body_is_sent_as_it_was_built_and_the_model_is_one_path_segmen
     assert "chatrixBody" not in json.dumps(exchange.body)
 
 
-async def test_one_request_is_one_call_whatever_bedrock_answers(simulator: Simulator) -> None:
+async def test_what_would_be_paid_twice_or_in_vain_is_not_sent_again(simulator: Simulator) -> None:
     async with run_gateway(simulator) as gateway:
         for marker in (
-            "[[error:InternalServerException x]]",
             "[[cut]]",
+            "[[cut:boundary]]",
+            "[[firstexc:InternalServerException]]",
             "[[error:ThrottlingException x]]",
+            "[[error:ValidationException x]]",
+            "[[error:AccessDeniedException x]]",
+            "[[error:ModelTimeoutException x]]",
+            "[[error:ModelErrorException x]]",
+            "[[status:504]]",
         ):
             before = len(simulator.exchanges)
             async with gateway.post(asking(marker, stream=True)) as response:
                 await response.read()
             calls = [exchange.operation for exchange in list(simulator.exchanges)[before:]]
             assert calls.count("ConverseStream") == 1
+
+
+@pytest.mark.parametrize("failure", ["fail:1 InternalServerException x", "fail:1 ServiceUnavailableException x"])
+async def test_what_bedrock_failed_to_answer_is_asked_once_more(simulator: Simulator, failure: str) -> None:
+    async with run_gateway(simulator) as gateway:
+        before = len(gateway.calls())
+        async with gateway.post(asking(f"[[{failure}]][[say:ok]]")) as response:
+            assert (await response.json())["content"] == [{"type": "text", "text": "ok"}]
+        assert len(gateway.calls()) - before == 2
 
 
 async def test_a_cut_before_the_answer_costs_one_more_call_and_no_outage_doubles_the_load() -> None:
@@ -185,12 +201,31 @@ async def test_an_error_whose_body_is_cut_is_a_529_and_not_a_bug(simulator: Simu
 async def test_an_endpoint_that_does_not_accept_is_asked_once_and_out_of_reach(simulator: Simulator) -> None:
     """A connection that was never there has not been cut: to wait a second time would double the wait."""
     with full_listener() as url:
-        async with run_gateway_at(simulator, bedrock=url, connect_timeout_seconds=0.5) as gateway:
+        async with run_gateway_at(simulator, bedrock=url, connect_timeout_seconds=1.0) as gateway:
             began = time.monotonic()
             async with gateway.post(asking("hello")) as response:
                 assert response.status == 529
                 assert "cannot be reached" in (await response.json())["error"]["message"]
-            assert 0.4 < time.monotonic() - began < 0.9
+            assert 0.9 < time.monotonic() - began < 1.9
+
+
+async def test_the_limit_of_connecting_covers_the_look_up_of_the_name(simulator: Simulator) -> None:
+    look_up = socket.getaddrinfo
+
+    def slow(host: str | bytes | None, *rest: Any, **named: Any) -> Any:
+        if host not in ("bedrock.test", b"bedrock.test"):
+            return look_up(host, *rest, **named)
+        time.sleep(3)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    with mock.patch("socket.getaddrinfo", slow):
+        url = "http://bedrock.test"
+        async with run_gateway_at(simulator, bedrock=url, connect_timeout_seconds=1.0) as gateway:
+            began = time.monotonic()
+            async with gateway.post(asking("hello")) as response:
+                assert response.status == 529
+                assert "cannot be reached" in (await response.json())["error"]["message"]
+            assert 0.9 < time.monotonic() - began < 1.9
 
 
 @contextmanager

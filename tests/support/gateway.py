@@ -4,12 +4,13 @@ import io
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from unittest import mock
 
 import aiohttp
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway.app import build_app, make_runner, stop
 from gateway.connections import Runner

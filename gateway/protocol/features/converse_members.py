@@ -10,6 +10,7 @@ from typing import Final
 _NO_S3: Final = "Claude refuses S3 sources, and the Messages API has none."
 _NO_WORD: Final = "The Messages API has no word for it."
 _OPERATOR: Final = "Bedrock's guardrail judges the whole conversation; parts of it cannot be named in the Messages API."
+_OWN_WORDS: Final = "For the log: the caller is told in the gateway's own words, which name no account."
 _NOT_FROM_MODELS: Final = "Models that are asked through the Messages API answer with no images: it would be an error."
 
 UNUSED_CONVERSE: Final[Mapping[str, str]] = {
@@ -52,4 +53,6 @@ UNUSED_CONVERSE: Final[Mapping[str, str]] = {
     "ConverseStreamMetadataEvent.metrics": "The gateway has its own clock.",
     "ConverseStreamMetadataEvent.trace": "For the operator, in Bedrock's own logs: it may quote what was filtered.",
     "ConverseStreamMetadataEvent.performanceConfig": "Never asked for.",
+    "InternalServerException.message": _OWN_WORDS,
+    "ServiceUnavailableException.message": _OWN_WORDS,
 }

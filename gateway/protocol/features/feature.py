@@ -1,7 +1,8 @@
 """One row of the feature table."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 Fate = Literal["kept", "approximated", "dropped", "refused"]
 FATES: Final[tuple[Fate, ...]] = ("kept", "approximated", "dropped", "refused")
@@ -21,8 +22,7 @@ Kind = Literal[
 CONDITION: Final = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(msgspec.Struct, frozen=True):
     """What becomes of one thing of the Messages API, and why."""
 
     name: str

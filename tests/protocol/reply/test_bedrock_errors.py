@@ -7,6 +7,7 @@ import pytest
 
 from gateway.protocol.bedrock_errors import BEDROCK_ERRORS, CREDENTIAL_ERRORS, WRAPPER, from_bedrock
 from gateway.protocol.errors import InvalidBeta, InvalidRequest
+from gateway.protocol.own_words import MORE_EXACT, OWN_WORDS
 from tests.support.botocore_model import exceptions_of, shape
 
 ERRORS = Path(__file__).parents[2] / "recordings" / "errors"
@@ -31,13 +32,61 @@ ERRORS = Path(__file__).parents[2] / "recordings" / "errors"
 def test_each_exception_in_both_spellings(name: str, status: int, kind: str) -> None:
     for spelling in (name, name[:1].lower() + name[1:]):
         error = from_bedrock(spelling, {"message": "what Bedrock said"})
-        assert (error.status, error.type, error.message) == (status, kind, "what Bedrock said")
+        assert (error.status, error.type) == (status, kind)
+        assert (error.message == "what Bedrock said") == (name == "ValidationException")
+
+
+@pytest.mark.parametrize("name", sorted(set(BEDROCK_ERRORS) - {"validationException"}))
+def test_all_but_validations_are_told_in_our_words_and_theirs_are_for_the_log(name: str) -> None:
+    error = from_bedrock(name, {"message": "what arn:aws:iam::123456789012:role/x said"}, status=500)
+    assert error.message in {OWN_WORDS[name], *(told for _, told in MORE_EXACT.get(name, ()))}
+    # A model's own server may quote the conversation.
+    assert error.upstream_message == (None if name.startswith("model") and "Error" in name else "what (ARN) said")
+    assert error.fault
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("resourceNotFoundException", "This model version has reached the end of its life.", "retired"),
+        ("resourceNotFoundException", "Access denied. This Model is marked by provider as Legacy and ...", "retired"),
+        ("resourceNotFoundException", "Model use case details have not been submitted ...", "use case form"),
+        ("resourceNotFoundException", "Not found.", "GET /v1/models"),
+        ("throttlingException", "Too many tokens per day, please wait before trying again.", "for today"),
+        ("throttlingException", "Too many tokens, please wait before trying again.", "Too many tokens: "),
+        ("throttlingException", "Too many requests, please wait before trying again.", "Too many requests: "),
+    ],
+)
+def test_a_hint_of_bedrocks_makes_our_words_more_exact(name: str, said: str, told: str) -> None:
+    assert told in from_bedrock(name, {"message": said}).message
 
 
 def test_every_exception_of_botocores_model_has_a_row() -> None:
     in_the_stream = {name for name in shape("ConverseStreamOutput")["members"] if name.endswith("Exception")}
     before = {name[:1].lower() + name[1:] for name in exceptions_of("ConverseStream") | exceptions_of("CountTokens")}
     assert in_the_stream | before <= set(BEDROCK_ERRORS)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "expected", "fault"),
+    [
+        ("RequestExpired", 400, 500, "credentials"),
+        ("RequestTimeTooSkewed", 403, 500, "credentials"),
+        ("NotAuthorized", 400, 403, "access_denied"),
+    ],
+)
+def test_the_gateways_own_clock_and_permissions_are_not_a_bad_request(
+    name: str, status: int, expected: int, fault: str
+) -> None:
+    """Source: https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"""
+    error = from_bedrock(name, {"message": "for arn:aws:iam::123456789012:role/x"}, status=status)
+    assert (error.status, error.fault) == (expected, fault)
+    assert "123456789012" not in error.message
+
+
+@pytest.mark.parametrize("retry_after", ["\u00b2", "\u0663", "-1", "soon"])
+def test_only_a_number_of_seconds_is_passed_on_as_retry_after(retry_after: str) -> None:
+    assert "retry-after" not in from_bedrock("ThrottlingException", {}, status=429, retry_after=retry_after).headers
 
 
 @pytest.mark.parametrize("name", sorted(CREDENTIAL_ERRORS))
@@ -95,14 +144,15 @@ def test_a_model_error_goes_by_what_the_model_itself_had_answered(original: obje
     body = {"message": "wrapped", "originalStatusCode": original, "originalMessage": "what the model said"}
     error = from_bedrock("modelStreamErrorException", body)
     assert (error.status, error.type) == (status, kind)
-    assert error.message == ("what the model said" if isinstance(original, int) and original < 500 else "wrapped")
+    assert (error.message == "what the model said") == (status == 400)
+    assert error.upstream_message is None, "a model's own server may quote the conversation"
 
 
 def test_an_overflow_that_the_model_itself_reports_is_one() -> None:
     body = {"message": "?", "originalStatusCode": 400, "originalMessage": "prompt is too long: 5 tokens > 4 maximum"}
     assert from_bedrock("modelErrorException", body).message == "prompt is too long: 5 tokens > 4 maximum"
     throttle = body | {"originalStatusCode": 429, "originalMessage": "Too many input tokens"}
-    assert from_bedrock("modelErrorException", throttle).message == "Too many input tokens"
+    assert from_bedrock("modelErrorException", throttle).status == 429
 
 
 @pytest.mark.parametrize(
@@ -184,6 +234,10 @@ def recorded_errors() -> list[tuple[str, int, str]]:
 @pytest.mark.parametrize(("name", "status", "said"), recorded_errors(), ids=lambda value: str(value)[:60])
 def test_every_recorded_text_comes_out_in_the_words_a_client_knows(name: str, status: int, said: str) -> None:
     name = "ValidationException" if name == "validation_error" else name
-    expected = RETOLD.get(said.removeprefix(WRAPPER), (status, said.removeprefix(WRAPPER)))
     error = from_bedrock(name, {"message": said}, status=status, max_tokens=64000)
-    assert (error.status, error.message) == expected
+    if name == "ValidationException":
+        assert (error.status, error.message) == RETOLD.get(
+            said.removeprefix(WRAPPER), (status, said.removeprefix(WRAPPER))
+        )
+    else:
+        assert (error.status, error.upstream_message) == (status, said.removeprefix(WRAPPER))

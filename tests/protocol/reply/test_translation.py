@@ -156,7 +156,7 @@ def test_an_exception_in_the_stream_ends_it_after_what_was_said() -> None:
     stream, error = translate([START + delta(0, text="a") + exception])
     assert read_stream(stream).text == "a"
     assert error is not None
-    assert (error.type, error.message) == ("rate_limit_error", "Too many tokens, please wait.")
+    assert (error.type, error.upstream_message) == ("rate_limit_error", "Too many tokens, please wait.")
 
 
 def test_an_error_message_is_told_in_our_words() -> None:

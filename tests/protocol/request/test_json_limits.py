@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from gateway.protocol.errors import InvalidRequest
-from gateway.protocol.json_limits import decode
+from gateway.protocol.json_limits import MAX_VALUES, decode
 from gateway.protocol.parsing import parse
 
 
@@ -72,3 +72,20 @@ def test_the_path_in_a_message_is_short() -> None:
 def test_an_integer_too_large_for_a_float_is_refused_too() -> None:
     with pytest.raises(InvalidRequest, match="number is infinity"):
         decode(b'{"a": %s}' % (b"9" * 100_000))
+
+
+@pytest.mark.parametrize("value", [b"[]", rb'"\\"'])
+def test_a_body_of_countless_values_is_refused_before_it_is_built(value: bytes) -> None:
+    body = b"[" + b",".join([value] * (MAX_VALUES + 1)) + b"]"
+    with pytest.raises(InvalidRequest, match="more than 1,000,000 values"):
+        decode(body)
+
+
+@pytest.mark.parametrize("text", [rb"{\"a\": [1, 2], \"b\": 3}", rb"\\\", ["])
+def test_text_may_look_like_as_many_values_as_it_likes(text: bytes) -> None:
+    body = b'{"text": "' + text * (MAX_VALUES // 4 * 3) + b'"}'
+    assert list(decode(body)) == ["text"]
+
+
+def test_as_many_values_as_are_allowed_are_read() -> None:
+    assert len(decode(b"[" + b",".join([b'"1, 2"'] * (MAX_VALUES - 1)) + b"]")) == MAX_VALUES - 1

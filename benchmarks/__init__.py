@@ -1,0 +1,1 @@
+"""What chatrix costs, measured against what people would use instead."""

@@ -1,0 +1,1 @@
+"""The gateway that a good developer writes in an afternoon (gateway.py)."""

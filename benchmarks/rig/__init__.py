@@ -1,0 +1,1 @@
+"""Upstream and clients of the bench, in C (build.py)."""

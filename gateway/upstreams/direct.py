@@ -1,0 +1,112 @@
+"""ConverseStream on the shortest way that still is aiobotocore's: its credentials, its endpoint, its HTTP session.
+
+aiobotocore's call path (serialiser, endpoint rules, user agent, a dozen hooks, parser) costs twice what sending costs,
+and comes to the same for every call but for the model, the body and the signature. So the first call goes through it,
+and shows where to and with what headers; the next ones are signed here and given to the same session, which raises the
+same errors. That first call is a rehearsal at start: it is stopped just before it would get a connection.
+"""
+
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import aiohttp
+from aiohttp.connector import Connection
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import HTTPClientError
+
+from gateway.upstreams.signing import ALGORITHM, Credentials, Signer
+from gateway.upstreams.tap import tap
+
+OPERATION: Final = "bedrock-runtime.ConverseStream"
+# aiohttp writes longer bytes in one go, which holds up the other streams; a file object it writes piece by piece.
+LONG_BODY_BYTES: Final = 2**20
+MODEL_PATH: Final = "/model/"
+
+
+class Rehearsed(Exception):
+    """The call was not sent, as it was meant to be."""
+
+
+class Door:
+    """What the client's session asks before each connection, and tells it of."""
+
+    def __init__(self) -> None:
+        self.is_shut = False
+
+    def before_connecting(self) -> None:
+        if self.is_shut:
+            raise Rehearsed
+
+    def connected(self, connection: Connection) -> None:
+        tap(connection)
+
+
+class DirectSender:
+    """Learns from the first call of `client`, whose session has this `door`."""
+
+    def __init__(self, client: Any, door: Door) -> None:
+        self._client = client
+        self._door = door
+        self._signer: Signer | None = None
+        self._base = ""
+        self._path = ""
+        self._headers: dict[str, str] = {}
+        client.meta.events.register(f"before-send.{OPERATION}", self._learn)
+
+    @property
+    def knows_how(self) -> bool:
+        return self._signer is not None
+
+    async def rehearse(self, **parameters: Any) -> None:
+        """Goes through the client's path up to the door, and calls nobody. Makes the session, with its certificates."""
+        self._door.is_shut = True
+        try:
+            await self._client.converse_stream(**parameters)
+        except HTTPClientError as error:
+            if not isinstance(error.kwargs.get("error"), Rehearsed):
+                raise
+        finally:
+            self._door.is_shut = False
+
+    async def send(self, credentials: Credentials, model_id: str, body: bytes) -> aiohttp.ClientResponse:
+        """Raises what aiobotocore's session raises (botocore's HTTPClientError and its kind)."""
+        assert self._signer is not None  # noqa: S101  # asked for by `knows_how`
+        path = f"{self._path}{quote(model_id, safe='-._~')}/converse-stream"
+        headers = {
+            "amz-sdk-invocation-id": str(uuid4()),
+            "amz-sdk-request": "attempt=1",
+            "content-type": "application/json",
+            "host": self._headers["host"],
+        }
+        headers |= self._signer.sign(credentials, path, headers, body)
+        headers |= {"user-agent": self._headers["user-agent"], "content-length": str(len(body))}
+        sent = body if len(body) <= LONG_BODY_BYTES else BytesIO(body)
+        request = AWSPreparedRequest("POST", self._base + path, headers, sent, stream_output=True)
+        # Private: the client has no other way to its session. A test guards it.
+        answer = await self._client._endpoint.http_session.send(request)  # noqa: SLF001
+        response: aiohttp.ClientResponse = answer.raw
+        return response
+
+    def _learn(self, request: AWSPreparedRequest, **_: object) -> None:
+        if self._signer is None:
+            self._copy(request)
+
+    def _copy(self, request: AWSPreparedRequest) -> None:
+        headers = {
+            name.lower(): value.decode() if isinstance(value, bytes) else value
+            for name, value in request.headers.items()
+        }
+        authorization: str = headers.get("authorization", "")
+        url = urlsplit(request.url)
+        prefix, found, _ = url.path.rpartition(MODEL_PATH)
+        if not authorization.startswith(f"{ALGORITHM} Credential=") or not found or url.query:
+            # Something else than what is signed here: then aiobotocore's way stays the only one.
+            return
+        # The credential is an id, the day, the region, the service and a fixed word.
+        _, _, region, service, _ = authorization.partition(",")[0].rsplit("/", 4)
+        self._base = f"{url.scheme}://{url.netloc}"
+        self._path = prefix + MODEL_PATH
+        self._headers = {"host": url.netloc.rpartition("@")[2], "user-agent": headers.get("user-agent", "")}
+        self._signer = Signer(service, region)

@@ -1,0 +1,181 @@
+"""The frames of one answer of Bedrock's, until it ends, breaks or falls silent."""
+
+import asyncio
+from typing import Final, Protocol
+
+import aiohttp
+
+from gateway.protocol.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout
+from gateway.protocol.eventstream import Frame, FrameCut, FrameDecoder, FrameError, FrameTooBig
+from gateway.upstreams.tap import Sink, tapped_body
+
+# After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
+DRAIN_SECONDS: Final = 0.25
+# A client that stalls keeps what was read for it: in the socket's buffer, as frames, as events.
+READ_BYTES: Final = 2**16
+# How often a silence is looked at before it is too long.
+LOOKS_A_LIMIT: Final = 10
+FRAME_FAULTS: Final = {FrameTooBig: "frame_too_big", FrameCut: "stream_truncated"}
+TOO_LATE: Final = "Bedrock did not begin to answer in time."
+# FrameError, and what aiohttp and the system say of a connection.
+FAILURES: Final = (FrameError, TimeoutError, aiohttp.ClientError, OSError)
+
+
+class BedrockStream:
+    """The frames of one response. `request_id` is Bedrock's own.
+
+    `dropped` and `approximated` are what the caller must be told besides: the request went without its betas, in a
+    second call.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        dropped: tuple[str, ...] = (),
+        approximated: tuple[str, ...] = (),
+        *,
+        first_event_by: float,
+    ) -> None:
+        self.request_id = response.headers.get("x-amzn-requestid", "")
+        self.dropped = dropped
+        self.approximated = approximated
+        self._response = response
+        # What has come already makes no haste, and is in aiohttp's hands.
+        tapped = tapped_body(response)
+        self._tapped = tapped
+        self._body: FrameSource = AiohttpBody(response.content) if tapped is None else tapped
+        self._silence = SilenceWatch(response, response.content if tapped is None else tapped)
+        self._first_event_by: float | None = first_event_by
+
+    async def read(self) -> list[Frame]:
+        """The frames that came together, or none at the end.
+
+        Raises `UpstreamProtocolError` for damage or a cut, `UpstreamTimeout` for silence.
+        """
+        try:
+            if self._first_event_by is not None:
+                return await self._first_frames(self._first_event_by)
+            self._silence.waits = True
+            return await self._body.read()
+        except FAILURES as failure:
+            raise broken(failure) from failure
+        finally:
+            self._silence.waits = False
+
+    async def push(self, sink: Sink) -> None:
+        """Gives frames to `sink` as they come, for as long as it says True; `read` again then. May do nothing.
+
+        Raises nothing of Bedrock's: the next `read` does.
+        """
+        if self._tapped is None:
+            return
+        self._silence.waits = True
+        try:
+            await self._tapped.push(sink)
+        finally:
+            self._silence.waits = False
+
+    async def _first_frames(self, first_event_by: float) -> list[Frame]:
+        self._first_event_by = None
+        before_first = asyncio.timeout_at(first_event_by)
+        try:
+            async with before_first:
+                return await self.read()
+        except TimeoutError as error:
+            raise UpstreamTimeout(TOO_LATE, fault="first_event_timeout") from error
+
+    def close(self) -> None:
+        """Closes the connection, unless the body has ended: then it is back in the pool already."""
+        self._silence.stop()
+        self._response.close()
+
+    async def drain(self) -> None:
+        """Waits a moment for the end of the body, which gives the connection back to the pool."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while await self._body.skip():
+                    pass
+        except FAILURES:
+            # The answer is whole; what is lost is one pooled connection.
+            return
+
+
+class FrameSource(Protocol):
+    async def read(self) -> list[Frame]:
+        """The frames that came together, or none at the end. Raises FAILURES."""
+
+    async def skip(self) -> bool:
+        """Waits for more, and forgets it. False at the end. Raises FAILURES."""
+
+
+class AiohttpBody:
+    """A body that aiohttp reads."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+        self._decoder = FrameDecoder()
+
+    async def read(self) -> list[Frame]:
+        # Behind good frames may have been a bad one: whoever waits for more bytes may wait for ever.
+        self._decoder.check()
+        while chunk := await self._content.read(READ_BYTES):
+            if frames := self._decoder.feed(chunk):
+                return frames
+        self._decoder.finish()
+        return []
+
+    async def skip(self) -> bool:
+        return bool(await self._content.readany())
+
+
+def broken(failure: Exception) -> GatewayError:
+    if isinstance(failure, FrameError):
+        return UpstreamProtocolError(f"Bedrock's stream is damaged: {failure}.", fault=FRAME_FAULTS.get(type(failure)))
+    if isinstance(failure, TimeoutError):
+        return UpstreamTimeout("Bedrock was silent for too long in the middle of its answer.", fault="stream_idle")
+    return UpstreamProtocolError("The connection to Bedrock broke in the middle of its answer.", fault="stream_cut")
+
+
+class SilenceWatch:
+    """Ends a wait for Bedrock's bytes that has become too long: by up to a tenth more than the limit.
+
+    It looks every now and then whether bytes have come. aiohttp's own timer, whose limit this takes over, is made anew
+    for every piece: at one event a read that costs as much as decoding the event.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, body: "Watched") -> None:
+        self.waits = False
+        """For Bedrock. While what was read is being handled, perhaps by a slow client, silence is not Bedrock's."""
+        self._body = body
+        self._seen_bytes = 0
+        self._silent_looks = 0
+        self._timer: asyncio.TimerHandle | None = None
+        # Without a connection the whole body is there.
+        protocol = None if response.connection is None else response.connection.protocol
+        if protocol is not None and protocol.read_timeout:
+            self._pause_seconds = protocol.read_timeout / LOOKS_A_LIMIT
+            protocol.read_timeout = None
+            self._look_later()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._pause_seconds, self._look)
+
+    def _look(self) -> None:
+        silent = self.waits and self._body.total_bytes == self._seen_bytes
+        self._seen_bytes = self._body.total_bytes
+        self._silent_looks = self._silent_looks + 1 if silent else 0
+        if self._silent_looks < LOOKS_A_LIMIT:
+            self._look_later()
+        else:
+            self._body.set_exception(aiohttp.SocketTimeoutError())
+
+
+class Watched(Protocol):
+    total_bytes: int
+
+    def set_exception(self, exc: Exception, /) -> None:
+        """For whoever reads."""

@@ -1,0 +1,335 @@
+"""The chunks of an answer, taken from the connection before aiohttp's parser has them.
+
+That parser calls into Python three times for each HTTP chunk, and its reader wakes a task for it, in another turn of
+the event loop. With one event a read that costs more than all that is done with the event. So a `Tap` stands between
+the transport and aiohttp's protocol. It passes everything on, and remembers what came of an answer, until somebody
+takes its body; from then on chunks are decoded here, and can be given on in the very call that brought them.
+
+aiohttp goes on to own the connection: its parser is left where one chunk ends and gets the last one, so that it sees
+the end of the body and puts the connection back into the pool. Its protocol hears of everything else as before.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
+
+# Of an answer whose body is not taken: a refusal, or a number of tokens. aiohttp itself stops reading long before.
+KEPT_BYTES: Final = 2**20
+# Of a chunk's size with its extensions, which nobody sends.
+MAX_SIZE_LINE_BYTES: Final = 256
+# Frames that wait to be read: beyond it nothing more is taken from the system.
+WAITING_BYTES: Final = 2**16
+HEAD_END: Final = b"\r\n\r\n"
+LINE_END: Final = b"\r\n"
+HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
+NO_SIZE: Final = "A chunk of the body has no size."
+
+Sink = Callable[[list[Frame]], bool]
+
+
+class ChunkError(Exception):
+    """What came is not a chunk."""
+
+
+class Tap(asyncio.Protocol):
+    """One for each connection, for as long as it lives."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        self._protocol = protocol
+        self._pieces: list[bytes] | None = None
+        self._kept_bytes = 0
+        self._body: FrameBody | None = None
+
+    def keep(self) -> None:
+        """What comes from now on belongs to the answer to a new request."""
+        self._pieces, self._kept_bytes, self._body = [], 0, None
+
+    def take_body(self, response: aiohttp.ClientResponse) -> "FrameBody | None":
+        """The body of this answer, from its beginning. None: it has to be read as aiohttp has it."""
+        pieces, self._pieces = self._pieces, None
+        transport = None if response.connection is None else response.connection.transport
+        if pieces is None or transport is None:
+            return None
+        raw = b"".join(pieces)
+        head, found, begun = raw.partition(HEAD_END)
+        is_chunked = response.headers.get("transfer-encoding", "").lower() == "chunked"
+        if not found or not head.startswith(b"HTTP/1.1 200") or not is_chunked:
+            return None
+        discard(response.content)
+        self._body = FrameBody(transport, self._protocol, response.content)
+        self._body.begin(begun)
+        return self._body
+
+    def data_received(self, data: bytes) -> None:
+        if self._body is not None:
+            self._body.feed(data)
+            return
+        if self._pieces is not None:
+            self._kept_bytes += len(data)
+            self._pieces = [*self._pieces, data] if self._kept_bytes <= KEPT_BYTES else None
+        self._protocol.data_received(data)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._protocol.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+        if self._body is not None:
+            self._body.set_exception(aiohttp.ClientPayloadError("The connection was closed inside the body."))
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+
+def tap(connection: aiohttp.connector.Connection) -> None:
+    """To be called with the connection of each new request."""
+    transport, protocol = connection.transport, connection.protocol
+    if transport is None or protocol is None:
+        return
+    listener = transport.get_protocol()
+    if not isinstance(listener, Tap):
+        listener = Tap(protocol)
+        transport.set_protocol(listener)
+    listener.keep()
+
+
+def tapped_body(response: aiohttp.ClientResponse) -> "FrameBody | None":
+    connection = response.connection
+    listener = None if connection is None or connection.transport is None else connection.transport.get_protocol()
+    return listener.take_body(response) if isinstance(listener, Tap) else None
+
+
+class FrameBody:
+    """The frames of one body in chunks. Read one batch after the other, or `push`ed as they come.
+
+    `total_bytes` and `set_exception` are what aiohttp's reader has, for who watches over silence.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: asyncio.Protocol, content: aiohttp.StreamReader) -> None:
+        self.total_bytes = 0
+        self._transport = transport
+        self._protocol = protocol
+        self._content = content
+        self._chunks = ChunkDecoder()
+        self._frames = FrameDecoder()
+        self._is_behind = False
+        """aiohttp's parser is inside of a chunk, and has to be given the rest of it."""
+        self._waiting: list[Frame] = []
+        self._waiting_bytes = 0
+        self._failure: Exception | None = None
+        self._sink: Sink | None = None
+        self._reader: asyncio.Future[None] | None = None
+
+    def begin(self, raw: bytes) -> None:
+        """What has come already, which aiohttp's parser has had."""
+        self._take(raw)
+        self._is_behind = not self._chunks.between
+
+    def feed(self, data: bytes) -> None:
+        if self._failure is not None:
+            return  # the connection is about to be closed
+        if self._is_behind:
+            self._catch_up(data)
+        elif self._chunks.ended:
+            self._end(data)
+        else:
+            self._take(data)
+            if last := self._chunks.last:
+                self._end(last)
+
+    def _catch_up(self, data: bytes) -> None:
+        """In pieces that end where a chunk may end: at one of them the parser has what it needs."""
+        size = self._chunks.rest_of_chunk(data)
+        self._take(data[:size])
+        self._end(data[:size])
+        self._is_behind = not self._chunks.between and not self._chunks.ended
+        if size < len(data):
+            self.feed(data[size:])
+
+    def _end(self, data: bytes) -> None:
+        """For aiohttp's parser alone. What it makes of it is what we have already."""
+        self._protocol.data_received(data)
+        discard(self._content)
+        if self._is_whole():
+            self._wake()
+
+    def _take(self, data: bytes) -> None:
+        self.total_bytes += len(data)
+        try:
+            payload = self._chunks.feed(data)
+            frames = self._frames.feed(payload) if payload else []
+        except ChunkError as error:
+            self.set_exception(aiohttp.ClientPayloadError(str(error)))
+            return
+        except FrameError as damage:
+            self.set_exception(damage)
+            return
+        if frames:
+            self._give(frames, len(payload))
+            # Behind good frames may have been a bad one: whoever waits for more bytes may wait for ever.
+            if self._frames.damage is not None:
+                self.set_exception(self._frames.damage)
+
+    def _give(self, frames: list[Frame], size_bytes: int) -> None:
+        if self._sink is not None:
+            if not self._sink(frames):
+                self._sink = None
+                self._wake()
+            return
+        self._waiting += frames
+        self._waiting_bytes += size_bytes
+        if self._waiting_bytes > WAITING_BYTES:
+            self._transport.pause_reading()
+        self._wake()
+
+    def set_exception(self, error: Exception) -> None:
+        """What has come before is still read."""
+        if self._failure is None and not self._is_whole():
+            self._failure = error
+            self._wake()
+
+    def _is_whole(self) -> bool:
+        return self._chunks.ended and self._content.is_eof()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def read(self) -> list[Frame]:
+        """The frames that came together, or none at the end. Raises FrameError, aiohttp's errors, and what was set."""
+        while not self._waiting:
+            if self._failure is not None:
+                raise self._failure
+            if self._is_whole():
+                self._frames.finish()
+                return []
+            await self._wait()
+        frames, self._waiting = self._waiting, []
+        if self._waiting_bytes > WAITING_BYTES:
+            self._transport.resume_reading()
+        self._waiting_bytes = 0
+        return frames
+
+    async def skip(self) -> bool:
+        return bool(await self.read())
+
+    async def push(self, sink: Sink) -> None:
+        """Gives frames to `sink` in the call that brings them, until it says False, to an end or a failure: `read` on.
+
+        What it has said False to it has taken all the same.
+        """
+        if self._waiting:
+            return
+        self._sink = sink
+        try:
+            while self._pushes():
+                await self._wait()
+        finally:
+            self._sink = None
+
+    def _pushes(self) -> bool:
+        return self._sink is not None and self._failure is None and not self._is_whole()
+
+    async def _wait(self) -> None:
+        self._reader = asyncio.get_running_loop().create_future()
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+
+
+def discard(content: aiohttp.StreamReader) -> None:
+    """aiohttp's parser stops where too much of what it made waits for a reader; here nobody reads it."""
+    if content.exception() is None:
+        while content.read_nowait():
+            pass
+
+
+class ChunkDecoder:
+    """The bytes of a body in HTTP chunks, in pieces of any size. Strict: what is odd is `ChunkError`."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        """The last chunk has begun."""
+        self.last = b""
+        """All of it that came with the piece that began it."""
+        self._line = b""
+        """What has come of a chunk's size."""
+        self._left = 0
+        """Of the open chunk."""
+        self._line_end_left = 0
+        """Of what ends it."""
+
+    @property
+    def between(self) -> bool:
+        """One chunk has ended, and nothing of the next has come."""
+        return not (self._left or self._line_end_left or self._line)
+
+    def rest_of_chunk(self, data: bytes) -> int:
+        """How many of these bytes belong to what is open: a chunk, or else the line with its size."""
+        if left := self._left + self._line_end_left:
+            return min(left, len(data))
+        return data.find(b"\n") + 1 or len(data)
+
+    def feed(self, data: bytes) -> bytes:
+        """What these bytes bring of the body."""
+        if self._line:
+            data, self._line = self._line + data, b""
+        parts: list[bytes] = []
+        at, size = 0, len(data)
+        while at < size:
+            if self._left or self._line_end_left:
+                at = self._go_on(data, at, parts)
+                continue
+            line_end = data.find(LINE_END, at, at + MAX_SIZE_LINE_BYTES)
+            if line_end < 0:
+                self._line = open_line(data[at:])
+                break
+            begin, length = line_end + 2, size_of_chunk(data[at:line_end])
+            if not length:
+                self.ended, self.last = True, data[at:]
+                break
+            end = begin + length
+            if data[end : end + 2] == LINE_END:  # nearly always
+                parts.append(data[begin:end])
+                at = end + 2
+            else:
+                self._left, self._line_end_left, at = length, len(LINE_END), begin
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _go_on(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Where the open chunk ends, or its content, or the data."""
+        if self._left:
+            content = data[at : at + self._left]
+            self._left -= len(content)
+            parts.append(content)
+            return at + len(content)
+        line_end = data[at : at + self._line_end_left]
+        if not LINE_END[-self._line_end_left :].startswith(line_end):
+            raise ChunkError("A chunk of the body is longer than it says.")
+        self._line_end_left -= len(line_end)
+        return at + len(line_end)
+
+
+def open_line(line: bytes) -> bytes:
+    if len(line) >= MAX_SIZE_LINE_BYTES:
+        raise ChunkError(NO_SIZE)
+    return line
+
+
+def size_of_chunk(line: bytes) -> int:
+    digits = line.partition(b";")[0].rstrip(b" \t")
+    # Python's own reading takes signs, underscores and a prefix.
+    if not digits or digits.strip(HEX_DIGITS):
+        raise ChunkError(NO_SIZE)
+    return int(digits, 16)

@@ -1,0 +1,1 @@
+"""Load by simulated sessions of Claude Code: `make load`."""
