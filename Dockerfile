@@ -29,7 +29,7 @@ FROM --platform=${BUILDPLATFORM:-$PLATFORM} ${PYTHON_IMAGE} AS build
 # Otherwise Python itself writes bytecode with time stamps while it compiles, and compileall leaves that as it is.
 ENV PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY requirements.txt /build/
+COPY requirements.txt deploy/trim_botocore.py /build/
 ARG TARGETARCH
 # Every file is checked against the lock's hash before it is unpacked. The Python version is that of this stage, which
 # is that of the last one. --no-compile: what pip writes would be checked against time stamps at every start.
@@ -48,6 +48,7 @@ RUN case "${TARGETARCH:-$(uname -m)}" in \
 #   gateway calls; `sts`, `sso`, `sso-oidc` and `signin` what botocore's credential providers call (roles, web identity,
 #   `aws sso login`, `aws login`). The files beside the folders hold endpoints, partitions, defaults and retries of all.
 #   A test compares the list with the services that gateway/ names; another starts each client in the image.
+# - Of those descriptions their documentation, and of the list of endpoints the other services (deploy/trim_botocore.py).
 # - Powertools' `event_handler`: a web framework of its own, with Swagger's JavaScript. Logger and EphemeralMetrics, which
 #   we use, do not import it.
 # - Tests, C and Cython sources, type stubs: nothing reads them when Python runs. `bin`: command lines of packages.
@@ -59,6 +60,7 @@ RUN set -eu; cd packages; \
     for service in $AWS_SERVICES; do mv "botocore/data/$service" /build/services/; done; \
     find botocore/data -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +; \
     mv /build/services/* botocore/data/; \
+    python /build/trim_botocore.py botocore/data $AWS_SERVICES; \
     rm -r aws_lambda_powertools/event_handler; \
     find . -type d \( -name tests -o -name '*-stubs' \) -prune -exec rm -r {} +; \
     find . -type f \( -name '*.py[ix]' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.hash' -o -name RECORD \) -delete; \

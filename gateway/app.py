@@ -17,6 +17,7 @@ from gateway.intake import GATEKEEPER, expect_nothing
 from gateway.logs import HTTP_LOGGER, make_logger
 from gateway.middleware import COLD_START, LOGGER, ROUTE_OF, SETTINGS, ColdStart, request_boundary
 from gateway.protocol.calibration import Calibration
+from gateway.protocol.errors import ApiError
 from gateway.resolving import RESOLVER, model_resolver
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
@@ -52,7 +53,7 @@ async def name_server(_: web.Request, response: web.StreamResponse) -> None:
 
 
 async def aws_clients(app: web.Application) -> AsyncIterator[None]:
-    """The clients that requests need, made at start so that none waits for them; making them calls nobody."""
+    """The clients that requests need, and the keys: at start, so that no request waits for them."""
     settings = app[SETTINGS]
     session = get_session()
     async with (
@@ -64,6 +65,9 @@ async def aws_clients(app: web.Application) -> AsyncIterator[None]:
         app[RESOLVER] = model_resolver(settings, profiles)
         app[COUNTER] = TokenCounter(TokenCounting(bedrock.client, bedrock.credentials), Calibration())
         app[GATEKEEPER] = gatekeeper_for(reader, settings)
+        # A gateway without them starts all the same: its log says why, and requests have them read again.
+        with suppress(ApiError):
+            await app[GATEKEEPER].warm()
         yield
 
 

@@ -20,17 +20,20 @@ from typing import Any, Final, Protocol
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import (
     BaseConnector,
+    ClientHandlerType,
     ClientPayloadError,
+    ClientRequest,
+    ClientResponse,
     ClientSession,
     ClientTimeout,
     StreamReader,
-    TraceConfig,
-    TraceRequestEndParams,
-    TraceRequestRedirectParams,
 )
 from aiohttp.connector import Connection
 
 from gateway.clocks import Clocks, FreezeDetector
+
+# Those that aiohttp follows.
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class RedirectRefused(Exception):
@@ -40,7 +43,7 @@ class RedirectRefused(Exception):
 class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no type information
     """Refuses redirects; drops its idle connections after a freeze; connects in a limited time.
 
-    `_get_session`, `_timeout` and `_build_ssl_contexts` are private; a test guards each.
+    `_get_session`, `_timeout`, `_build_ssl_contexts` and aiohttp's `_middlewares` are private; a test guards each.
     """
 
     _timeout: ClientTimeout
@@ -64,8 +67,8 @@ class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no ty
 
     async def _get_session(self, proxy_url: str | None) -> ClientSession:
         session: ClientSession = await super()._get_session(proxy_url)
-        if not session.trace_configs:
-            session.trace_configs.append(_watch_answers())
+        if not session._middlewares:  # noqa: SLF001
+            session._middlewares = (watch_answer,)  # noqa: SLF001
             if self._watch is not None and session.connector is not None:
                 _tell_of_connections(session.connector, self._watch)
         if self._freezes.thawed() and session.connector is not None:
@@ -120,27 +123,25 @@ def drop_idle_connections(connector: BaseConnector) -> None:
             connection.close()
 
 
-def _watch_answers() -> TraceConfig:
-    async def refuse(_: ClientSession, __: object, redirect: TraceRequestRedirectParams) -> None:
-        redirect.response.close()
+async def watch_answer(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
+    """aiohttp's middleware of a client. Its traces would tell too, at a tenth of what a whole request costs."""
+    answer = await send(request)
+    if answer.status in REDIRECTS:
+        answer.close()
         raise RedirectRefused
-
-    trace = TraceConfig()
-    trace.on_request_redirect.append(refuse)
-    trace.on_request_end.append(_end_body_with_connection)
-    trace.freeze()
-    return trace
+    _end_body_with_connection(answer)
+    return answer
 
 
-async def _end_body_with_connection(_: ClientSession, __: object, answer: TraceRequestEndParams) -> None:
+def _end_body_with_connection(answer: ClientResponse) -> None:
     """The head of an answer is there. No connection: so is all of its body."""
-    connection = answer.response.connection
+    connection = answer.connection
     closed = None if connection is None or connection.protocol is None else connection.protocol.closed
     if closed is not None:
         # Once a connection, however many bodies it carries: it may be reset when it carries none.
         closed.remove_done_callback(_look_at)
         closed.add_done_callback(_look_at)
-        body = answer.response.content
+        body = answer.content
         wake = partial(_wake_reader, body=body)
         closed.add_done_callback(wake)
         # A connection lives for many bodies, and must not keep those that have ended.

@@ -31,6 +31,9 @@ async def read_body(request: web.Request, place: Place) -> bytes:
     if (request.content_length or 0) > settings.max_body_bytes:
         raise too_large(settings)
     place.hold(request.content_length or 0)
+    if request.content.is_eof():
+        # It came with the head.
+        return await read_limited(request, settings, place)
     try:
         async with asyncio.timeout(settings.body_timeout_seconds):
             await ask_for_body(request)

@@ -1,8 +1,7 @@
 """JSON lines on standard output, by Powertools' Logger: one for each request, and few others.
 
-Powertools' other ways of adding fields (`append_keys`, its context manager) mix up concurrent requests under asyncio;
-`thread_safe_append_keys` keeps them in context variables. Those live as long as the connection's task, which serves
-many requests, so `write_access_line` clears what it set.
+Fields go with their line, as `extra`. Powertools' ways of adding them beforehand mix up concurrent requests under
+asyncio (`append_keys`, its context manager), or live as long as the connection (`thread_safe_append_keys`).
 """
 
 import asyncio
@@ -35,6 +34,8 @@ CALLED_WITH: Final = re.compile(r" callback.*", re.DOTALL)
 CLIENT_GONE: Final = "client_gone"
 # It was there, and took nothing of its answer for too long.
 SLOW_CLIENT: Final = "slow_client"
+# In ASCII, which Powertools' own serializer is not: some characters move a terminal's cursor or end a line.
+LINE_ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 INTERNAL_ERROR: Final = "The gateway failed to answer; its log has the details under the request id."
 
 
@@ -44,12 +45,17 @@ def make_logger(level: str) -> Logger:
     Modules that use the standard library's logging take a child of its name (`chatrix.access`). The root logger keeps
     its level: botocore's debug lines hold bodies, the key secret's among them.
     """
-    return Logger(service="chatrix", level=level, use_rfc3339=True, utc=True, json_serializer=encode_line)
-
-
-def encode_line(fields: dict[str, Any]) -> str:
-    """In ASCII, which Powertools' own serializer is not: some characters move a terminal's cursor or end a line."""
-    return json.dumps(fields, default=str, separators=(",", ":"))
+    # What no line of ours has; the logging module looks it up for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # A message is a text, even if it looks like JSON: as which Powertools would read each of them.
+    return Logger(
+        service="chatrix",
+        level=level,
+        use_rfc3339=True,
+        utc=True,
+        json_serializer=LINE_ENCODER.encode,
+        json_deserializer=str,
+    )
 
 
 class LibraryHandler(logging.Handler):
@@ -216,12 +222,7 @@ class AccessLine(msgspec.Struct):
 
 
 def write_access_line(logger: Logger, line: AccessLine) -> None:
-    fields = line.fields()
-    logger.thread_safe_append_keys(**fields)
-    try:
-        if line.trace:
-            logger.error("request")
-        else:
-            logger.info("request")
-    finally:
-        logger.thread_safe_remove_keys(list(fields))
+    if line.trace:
+        logger.error("request", extra=line.fields())
+    else:
+        logger.info("request", extra=line.fields())

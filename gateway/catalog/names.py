@@ -6,6 +6,7 @@ The kinds of names are tuples, since a dataclass costs most of a millisecond of 
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -97,6 +98,10 @@ Wanted = Known | Newest | Unknown | Provided | Application
 
 def read_name(name: str, aliases: Sequence[Alias] = ()) -> Wanted | None:
     """None: this cannot be a model. An alias wins over the catalog; its target is not an alias again."""
+    return _remembered(name, tuple(aliases)) if len(name) <= MAX_NAME_CHARACTERS else _read_name(name, aliases)
+
+
+def _read_name(name: str, aliases: Sequence[Alias]) -> Wanted | None:
     if name.startswith("arn:"):
         return _read_arn(name, next((alias for alias in aliases if alias.target == name), None))
     if len(name) > MAX_NAME_CHARACTERS or _NAME.fullmatch(name) is None:
@@ -108,6 +113,10 @@ def read_name(name: str, aliases: Sequence[Alias] = ()) -> Wanted | None:
     if alias is None:
         return _read_provider_id(forms[0]) or _read_plain([_VERSION_DOT.sub("-", form) for form in forms])
     return _read_arn(alias.target, alias) if alias.target.startswith("arn:") else read_name(alias.target)
+
+
+# The same few names in every request.
+_remembered: Final = lru_cache(maxsize=256)(_read_name)
 
 
 def kin_of_base(base: str) -> tuple[Model, str] | None:

@@ -6,6 +6,7 @@ and shows where to and with what headers; the next ones are signed here and give
 same errors. That first call is a rehearsal at start: it is stopped just before it would get a connection.
 """
 
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -23,6 +24,12 @@ OPERATION: Final = "bedrock-runtime.ConverseStream"
 # aiohttp writes longer bytes in one go, which holds up the other streams; a file object it writes piece by piece.
 LONG_BODY_BYTES: Final = 2**20
 MODEL_PATH: Final = "/model/"
+
+
+@lru_cache(maxsize=256)
+def _quoted(model_id: str) -> str:
+    """As a part of a path, and nothing else."""
+    return quote(model_id, safe="-._~")
 
 
 class Rehearsed(Exception):
@@ -73,7 +80,7 @@ class DirectSender:
     async def send(self, credentials: Credentials, model_id: str, body: bytes) -> aiohttp.ClientResponse:
         """Raises what aiobotocore's session raises (botocore's HTTPClientError and its kind)."""
         assert self._signer is not None  # noqa: S101  # asked for by `knows_how`
-        path = f"{self._path}{quote(model_id, safe='-._~')}/converse-stream"
+        path = f"{self._path}{_quoted(model_id)}/converse-stream"
         headers = {
             "amz-sdk-invocation-id": str(uuid4()),
             "amz-sdk-request": "attempt=1",

@@ -77,6 +77,8 @@ class BedrockStream:
 
     async def _first_frames(self, first_event_by: float) -> list[Frame]:
         self._first_event_by = None
+        if self._body.has_come:
+            return await self.read()
         before_first = asyncio.timeout_at(first_event_by)
         try:
             async with before_first:
@@ -91,6 +93,8 @@ class BedrockStream:
 
     async def drain(self) -> None:
         """Waits a moment for the end of the body, which gives the connection back to the pool."""
+        if self._body.has_come:
+            return
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._body.skip():
@@ -101,6 +105,10 @@ class BedrockStream:
 
 
 class FrameSource(Protocol):
+    @property
+    def has_come(self) -> bool:
+        """All of the body is here: nothing has to be waited for, and the connection is in the pool."""
+
     async def read(self) -> list[Frame]:
         """The frames that came together, or none at the end. Raises FAILURES."""
 
@@ -114,6 +122,10 @@ class AiohttpBody:
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
         self._decoder = FrameDecoder()
+
+    @property
+    def has_come(self) -> bool:
+        return self._content.is_eof()
 
     async def read(self) -> list[Frame]:
         # Behind good frames may have been a bad one: whoever waits for more bytes may wait for ever.

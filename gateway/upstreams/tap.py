@@ -160,7 +160,7 @@ class FrameBody:
         """For aiohttp's parser alone. What it makes of it is what we have already."""
         self._protocol.data_received(data)
         discard(self._content)
-        if self._is_whole():
+        if self.has_come:
             self._wake()
 
     def _take(self, data: bytes) -> None:
@@ -194,11 +194,13 @@ class FrameBody:
 
     def set_exception(self, error: Exception) -> None:
         """What has come before is still read."""
-        if self._failure is None and not self._is_whole():
+        if self._failure is None and not self.has_come:
             self._failure = error
             self._wake()
 
-    def _is_whole(self) -> bool:
+    @property
+    def has_come(self) -> bool:
+        """The end of the body too."""
         return self._chunks.ended and self._content.is_eof()
 
     def _wake(self) -> None:
@@ -210,7 +212,7 @@ class FrameBody:
         while not self._waiting:
             if self._failure is not None:
                 raise self._failure
-            if self._is_whole():
+            if self.has_come:
                 self._frames.finish()
                 return []
             await self._wait()
@@ -238,7 +240,7 @@ class FrameBody:
             self._sink = None
 
     def _pushes(self) -> bool:
-        return self._sink is not None and self._failure is None and not self._is_whole()
+        return self._sink is not None and self._failure is None and not self.has_come
 
     async def _wait(self) -> None:
         self._reader = asyncio.get_running_loop().create_future()

@@ -482,8 +482,8 @@ DAMAGE: Final = (
     Mutation(
         "chunks that break off are waited for",
         HTTP_SESSION,
-        "trace.on_request_end.append(_end_body_with_connection)",
-        "trace.on_request_end.append",
+        "_end_body_with_connection(answer)\n    return answer",
+        "return answer",
         f"{IN_TAP}a_refusal_whose_chunks_break_off_is_told_at_once",
     ),
 )

@@ -108,9 +108,9 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Serving]:
+async def serving(secret_string: str = single(PREVIOUS)) -> AsyncIterator[Serving]:
     """At its end the process has been told to stop, and `written` is whole."""
-    options = SimulatorOptions(tokens_per_second=0, secret_string=single(PREVIOUS))
+    options = SimulatorOptions(tokens_per_second=0, secret_string=secret_string)
     async with open_simulator(options) as simulator:
         # Every change of the secret is looked at in the next request.
         variables = {"LOG_LEVEL": "DEBUG", "CHATRIX_SECRET_TTL_SECONDS": "0", **aws_environment(simulator.url)}
@@ -176,7 +176,7 @@ async def test_no_key_is_ever_written_or_answered() -> None:
 
 
 async def test_no_key_is_written_by_a_gateway_that_starts_with_a_broken_secret() -> None:
-    async with serving() as served:
+    async with serving(MALFORMED[0]) as served:
         for text in MALFORMED:
             served.simulator.secret_string = text
             assert await served.knock(x_api_key=RIGHT) == 500

@@ -279,9 +279,9 @@ async def test_nor_do_counting_looking_up_and_the_key_secret(exception: str) -> 
         for model in ("claude-sonnet-4-5", "claude-nobody-9", profile):
             async with gateway.post({**body, "model": model}, "/v1/messages/count_tokens") as response:
                 assert_tells_nothing(await response.read())
-    async with open_simulator(SimulatorOptions(tokens_per_second=0)) as simulator, run_gateway(simulator) as gateway:
+    async with open_simulator(SimulatorOptions(tokens_per_second=0)) as simulator:
         simulator.troubles["GetSecretValue"] = trouble
-        async with gateway.post(asking("hello")) as response:
+        async with run_gateway(simulator) as gateway, gateway.post(asking("hello")) as response:
             assert response.status == 500
             assert_tells_nothing(await response.read())
 

@@ -197,14 +197,21 @@ asyncio.run(call())
     assert run_python(engine, image.name, script, variables) == "refused\n"
 
 
+def copy_context(context: Path) -> None:
+    """What an image is built from, but for the lock."""
+    shutil.copytree(ROOT / "gateway", context / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
+    (context / "deploy").mkdir()
+    for name in ("Dockerfile", ".dockerignore", "LICENSE", "deploy/trim_botocore.py"):
+        shutil.copy2(ROOT / name, context / name)
+
+
 def test_nothing_else_of_the_folder_gets_into_it_and_a_strict_umask_does_no_harm(
     engine: Engine, images: BaseImages, files: dict[str, File], tmp_path: Path
 ) -> None:
     """The folder of somebody with secrets lying around."""
     context = tmp_path / "context"
-    shutil.copytree(ROOT / "gateway", context / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "LICENSE"):
-        shutil.copy2(ROOT / name, context)
+    copy_context(context)
+    shutil.copy2(ROOT / "requirements.txt", context)
     for secret in (".env", ".git/config", ".aws/credentials", "terraform/terraform.tfstate", "gateway/.env", "key.pem"):
         (context / secret).parent.mkdir(parents=True, exist_ok=True)
         (context / secret).write_text("chatrix-secret")
@@ -230,9 +237,7 @@ def test_a_package_with_another_hash_than_the_locks_is_refused(
     engine: Engine, images: BaseImages, tmp_path: Path
 ) -> None:
     context = tmp_path / "context"
-    shutil.copytree(ROOT / "gateway", context / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Dockerfile", ".dockerignore", "LICENSE"):
-        shutil.copy2(ROOT / name, context)
+    copy_context(context)
     (context / "requirements.txt").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(AssertionError, match="DO NOT MATCH THE HASHES"):
         build(engine, images, tag=f"{NAME}:never", context=context)

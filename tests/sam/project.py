@@ -12,7 +12,15 @@ from typing import Any, Final
 from tests.infra.terraform import surroundings
 from tests.sam.installation import ROOT
 
-COPIED: Final = ("Dockerfile", ".dockerignore", "requirements.txt", "LICENSE", "samconfig.toml", "test-event.json")
+COPIED: Final = (
+    "Dockerfile",
+    ".dockerignore",
+    "requirements.txt",
+    "LICENSE",
+    "deploy/trim_botocore.py",
+    "samconfig.toml",
+    "test-event.json",
+)
 # What a person's own runs have left there.
 LEFT_OUT: Final = (".aws-sam*", ".terraform*", "*.tfstate*", "*.tfvars")
 COMMAND_SECONDS: Final = 300.0
@@ -65,6 +73,7 @@ def copy_repository(source: Path, root: Path) -> Path:
     """terraform/local of the copy. Links stay links: SAM finds its configuration by one."""
     root.mkdir()
     for name in COPIED:
+        (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(source / name, root / name)
     shutil.copytree(source / "gateway", root / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
     ignore = shutil.ignore_patterns(*LEFT_OUT)
