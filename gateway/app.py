@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.access import Admission, gatekeeper_for
 from gateway.connections import SERVER_NAME, ConnectionLimits, Runner
 from gateway.counting import TokenCounter
+from gateway.ending import STOPPING, Stopping
 from gateway.handlers import ADMISSION, BEDROCK, COUNTER, dispatch, route_of
 from gateway.intake import GATEKEEPER, expect_nothing
 from gateway.logs import HTTP_LOGGER, make_logger
@@ -21,7 +22,6 @@ from gateway.protocol.errors import ApiError
 from gateway.resolving import RESOLVER, model_resolver
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
-from gateway.streaming import STOPPING
 from gateway.upstreams.bedrock import open_bedrock
 from gateway.upstreams.counting import TokenCounting
 from gateway.upstreams.inference_profiles import open_inference_profiles
@@ -41,7 +41,7 @@ def build_app(settings: Settings) -> web.Application:
     app[COLD_START] = ColdStart()
     app[ROUTE_OF] = route_of
     app[ADMISSION] = Admission(settings.max_streams, settings.max_bodies_bytes)
-    app[STOPPING] = asyncio.Event()
+    app[STOPPING] = Stopping()
     app.cleanup_ctx.append(aws_clients)
     app.on_response_prepare.append(name_server)
     app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=expect_nothing)

@@ -11,13 +11,13 @@ from aiohttp import web
 from aws_lambda_powertools import Logger
 
 from gateway.connections import Connection, new_request_id
+from gateway.ending import STOPPING
 from gateway.lambda_context import INVOCATION, Invocation, read_invocation
 from gateway.logs import CLIENT_GONE as LEFT
 from gateway.logs import SLOW_CLIENT, AccessLine, write_access_line
 from gateway.metrics import write_metrics
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
 from gateway.settings import Settings
-from gateway.streaming import STOPPING
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

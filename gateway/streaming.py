@@ -1,26 +1,25 @@
-"""Events to the client: the only place with a task.
+"""Events to the client.
 
 The status line waits for Bedrock's first frame, so that a throttle is a 429 and not a broken 200; but not for ever,
-because clients abandon a silent connection. So one task watches the clock next to the one that relays: it commits to
-200 when the first frame is late, and pings in every silence. Bedrock itself sends no pings.
+because clients abandon a silent connection. So a timer looks at the silence: it commits to 200 when the first frame is
+late, and pings in every silence. Bedrock itself sends no pings.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from gateway.lambda_context import INVOCATION
+from gateway.ending import Stopped, ending_of
 from gateway.logs import AccessLine
 from gateway.protocol import sse
 from gateway.protocol.accumulate import MessageAccumulator
 from gateway.protocol.disposition import disclosure
-from gateway.protocol.errors import GatewayError, Overloaded, UpstreamTimeout, encode_error
+from gateway.protocol.errors import Overloaded, encode_error
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.settings import Settings
@@ -32,57 +31,13 @@ STREAM_HEADERS: Final[Mapping[str, str]] = {
     # nginx would otherwise gather the events into blocks.
     "x-accel-buffering": "no",
 }
-# Set when the process is about to end and open streams have had their time.
-STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 UPSTREAM_ID_HEADER: Final = "x-amzn-requestid"
-SHUT_DOWN: Final = "The gateway was shut down before the answer was whole. Send the request again."
-OUT_OF_TIME: Final = (
-    "The answer took longer than the Lambda function behind this gateway may run. Ask for a shorter one (`max_tokens`, "
-    "less thinking), or raise the function's time-out (900 s is Lambda's most; a container has no such limit)."
-)
-
-TOO_LONG: Final = (
-    "The answer took longer than this gateway lets one take ({:g} s, CHATRIX_TOTAL_TIMEOUT_SECONDS). What was sent of "
-    "it stands; ask for a shorter one."
-)
 LOST_LATE: Final = (
     "Bedrock refused a beta late, and without it the answer would lack what was asked for ({}). Send the request "
     "again: it will be answered without, and say so."
 )
 
-T = TypeVar("T")
-
 Upstream = AbstractAsyncContextManager[BedrockStream]
-
-
-class Stopped(Exception):
-    """The answer must end before it is whole. `reason` is what its caller is told."""
-
-    def __init__(self, reason: GatewayError) -> None:
-        super().__init__(reason.message)
-        self.reason = reason
-
-
-class Ending:
-    """When an answer must end, whole or not: with the process, near the platform's deadline, after our own limit."""
-
-    def __init__(self, stopping: asyncio.Event, ends: float, reason: GatewayError) -> None:
-        """`ends` by `time.monotonic()`; `reason` is what the caller is told then."""
-        self._stopping = stopping
-        self._ends = ends
-        self._reason = reason
-
-    async def sleep(self, seconds: float = math.inf) -> None:
-        """Raises `Stopped` when it is time meanwhile."""
-        left = self._ends - time.monotonic()
-        try:
-            async with asyncio.timeout(min(seconds, left)):
-                await self._stopping.wait()
-        except TimeoutError:
-            if left <= seconds:
-                raise Stopped(self._reason) from None
-        else:
-            raise Stopped(Overloaded(SHUT_DOWN, fault="shutdown"))
 
 
 class EventWriter:
@@ -110,7 +65,7 @@ class EventWriter:
         return time.monotonic() - self._last_write
 
     def write(self, events: bytes) -> Coroutine[Any, Any, None]:
-        """Whole events only, so that a ping of the other task never lands inside one. To be awaited at once."""
+        """Whole events only, so that a ping never lands inside one. To be awaited at once."""
         if self._sink is None:
             return self._write_first(events)
         self._last_write = time.monotonic()
@@ -168,14 +123,16 @@ async def stream_reply(
     """
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
-    pings = _fill_silence(writer, settings, ending_of(request, line, settings))
+    pings = Pings(writer, settings)
     try:
-        await _beside(pings, _relay(upstream, translator, writer, line))
+        await ending_of(request, line, settings).limit(_relay(upstream, translator, writer, line))
     except Stopped as stopped:
         # What is whole stays whole, even if it could not say goodbye to Bedrock.
         failure = None if writer.whole else stopped.reason
     except Exception as error:  # noqa: BLE001  # the last resort; answered below, now that the pings have ended
         failure = error
+    finally:
+        await pings.stop()
     if failure is not None:
         if isinstance(failure, ConnectionError) or not writer.committed:
             raise failure
@@ -188,54 +145,9 @@ async def whole_reply(
 ) -> bytes:
     """The same stream, accumulated: the JSON of the message. Raises `GatewayError`; there is no partial answer."""
     try:
-        return await _beside(ending_of(request, line, settings).sleep(), _accumulate(upstream, translator, line))
+        return await ending_of(request, line, settings).limit(_accumulate(upstream, translator, line))
     except Stopped as stopped:
         raise stopped.reason from None
-
-
-def ending_of(request: web.Request, line: AccessLine, settings: Settings) -> Ending:
-    limit_seconds = settings.total_timeout_seconds
-    ends = line.started + limit_seconds
-    deadline = request[INVOCATION].ends
-    if deadline is not None and deadline < ends:
-        return Ending(request.app[STOPPING], deadline, UpstreamTimeout(OUT_OF_TIME, fault="deadline"))
-    too_long = UpstreamTimeout(TOO_LONG.format(limit_seconds), fault="total_timeout")
-    return Ending(request.app[STOPPING], ends, too_long)
-
-
-async def _beside(companion: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
-    """`work`, with `companion` next to it until it ends. Raises what the work raises, or `Stopped`.
-
-    Both have tasks of their own: each event wakes the work, through all that stands above it in its task.
-    """
-    results: list[T] = []
-    failures: list[Exception] = []
-    stop: Stopped | None = None
-
-    async def run() -> None:
-        try:
-            results.append(await work)
-        except Exception as error:  # noqa: BLE001  # raised again below; here the group would wrap it
-            failures.append(error)
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            beside = tasks.create_task(companion)
-            try:
-                await tasks.create_task(run())
-            finally:
-                beside.cancel()
-    except* Stopped as group:
-        stop = cast(Stopped, group.exceptions[0])
-    finally:
-        # Whoever leaves in the same breath as they came: the work has not begun, and Python would complain.
-        work.close()
-    if failures:
-        raise failures[0]
-    if results:
-        return results[0]
-    assert stop is not None  # noqa: S101  # the work was cancelled, and only the companion does that without an error
-    raise stop
 
 
 async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: AccessLine) -> bytes:
@@ -251,6 +163,52 @@ async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: Ac
     finally:
         _note(translator, line)
     return accumulator.encode()
+
+
+class Pings:
+    """Commits to 200 when Bedrock is late, and pings in every silence after that, until it is stopped."""
+
+    def __init__(self, writer: EventWriter, settings: Settings) -> None:
+        self._writer = writer
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ping: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._look()
+
+    def _look(self) -> None:
+        if self._stopped:
+            return
+        writer, settings = self._writer, self._settings
+        allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
+        wait_seconds = settings.ping_seconds if writer.whole else allowed_seconds - writer.quiet_seconds()
+        if wait_seconds > 0:
+            # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
+            self._timer = self._loop.call_later(min(wait_seconds, settings.ping_seconds), self._look)
+        else:
+            # It may have to wait for the client.
+            self._ping = self._loop.create_task(self._write())
+            self._ping.add_done_callback(self._look_again)
+
+    async def _write(self) -> None:
+        # The end may have come since we looked.
+        if not self._writer.whole:
+            await self._writer.write(sse.PING)
+
+    def _look_again(self, ping: asyncio.Task[None]) -> None:
+        # One that failed was the last one: the client has gone, and whoever answers will find the same.
+        if not ping.cancelled() and ping.exception() is None:
+            self._look()
+
+    async def stop(self) -> None:
+        """Nothing comes of it any more when this has returned."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._ping is not None and not self._ping.done():
+            self._ping.cancel()
+            await asyncio.wait((self._ping,))
 
 
 async def _relay(upstream: Upstream, translator: StreamTranslator, writer: EventWriter, line: AccessLine) -> None:
@@ -310,22 +268,6 @@ def _translate(frames: list[Frame], translator: StreamTranslator) -> tuple[bytes
     except Exception as failure:  # noqa: BLE001  # raised by the caller, behind what it writes
         return b"".join(events), failure
     return b"".join(events), None
-
-
-async def _fill_silence(writer: EventWriter, settings: Settings, ending: Ending) -> None:
-    """Commits when Bedrock is late, and pings in silence. Raises `Stopped`, which ends the relay, when it is time."""
-    try:
-        while True:
-            allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
-            wait_seconds = settings.ping_seconds if writer.whole else allowed_seconds - writer.quiet_seconds()
-            if wait_seconds > 0:
-                # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
-                await ending.sleep(min(wait_seconds, settings.ping_seconds))
-            else:
-                await writer.write(sse.PING)
-    except ConnectionError:
-        # The client has gone; the server cancels the handler, and with it the relay.
-        return
 
 
 async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine) -> None:
