@@ -51,7 +51,7 @@ def append_block(draft: Draft, block: RequestBlock, path: str, scope: Scope) -> 
     """Adds what `block` becomes, its cache point too. Blank text and thinking that may not go back become nothing."""
     content = draft.content
     match block:
-        case TextBlock(text=text) if not text.strip():
+        case TextBlock(text=text) if not text or text.isspace():
             scope.note("content.text/blank", path)
         case FallbackBlock():
             pass  # says nothing to a model
@@ -62,13 +62,15 @@ def append_block(draft: Draft, block: RequestBlock, path: str, scope: Scope) -> 
             return
         case ToolResultBlock():
             content.append({"toolResult": to_tool_result(block, path, scope, draft.beside)})
-            for control in controls_inside(block):
-                mark(content, control, scope, CACHE_CONTROL)
+            if type(block.content) is tuple:
+                for control in controls_inside(block):
+                    mark(content, control, scope, CACHE_CONTROL)
         case ToolAdditionBlock() | ToolRemovalBlock():
             raise InvalidRequest(f"{path}: tools are added and removed in messages of role 'system' only")
         case _:
             content.append(_to_block(block, path, draft.role, scope))
-    mark(content, block.cache_control, scope, CACHE_CONTROL)
+    if block.cache_control is not None:
+        mark(content, block.cache_control, scope, CACHE_CONTROL)
 
 
 def _to_block(

@@ -41,20 +41,36 @@ def find_features(parsed: dict[str, Any], request: Struct) -> Presence:
 
 
 def _collect(parsed: dict[str, Any], struct: Struct, prefix: str, path: str, presence: Presence) -> None:
-    rows, nesting = _fields(type(struct), prefix)
-    for field, value in parsed.items():
-        name = rows.get(field, UNKNOWN_FIELD)
-        # Most fields belong to the row of what holds them.
-        if name is not None and not _says_nothing(value):
-            _add(presence, field, prefix + field, path + field)
+    rows, silent, nesting = _fields(type(struct), prefix)
+    # Most fields belong to the row of what holds them.
+    if not parsed.keys() <= silent:
+        for field, value in parsed.items():
+            if rows.get(field, UNKNOWN_FIELD) is not None and not _says_nothing(value):
+                _add(presence, field, prefix + field, path + field)
     for field in nesting:
         value = getattr(struct, field)
-        if isinstance(value, Struct):
+        if type(value) is tuple:
+            _collect_all(parsed[field], value, prefix + field, path + field, presence)
+        elif isinstance(value, Struct):
             _enter(parsed[field], value, prefix + field, path + field, presence)
-        elif type(value) is tuple:
-            for index, (below, item) in enumerate(zip(parsed[field], value, strict=True)):
-                if isinstance(item, Struct) and not _is_told(below, item, prefix + field, presence):
-                    _enter(below, item, prefix + field, f"{path}{field}.{index}", presence)
+
+
+def _collect_all(parsed: list[Any], structs: tuple[Any, ...], name: str, path: str, presence: Presence) -> None:
+    """`_enter` for each that has something new in it, as few blocks of a long conversation have."""
+    for index, item in enumerate(structs):
+        if not isinstance(item, Struct):
+            continue
+        kind, silent, nesting = _shape(type(item), name)
+        below = parsed[index]
+        if kind not in presence.known or not parsed[index].keys() <= silent:
+            _enter(below, item, name, f"{path}.{index}", presence)
+            continue
+        for field in nesting:
+            value = getattr(item, field)
+            if type(value) is tuple:
+                _collect_all(below[field], value, f"{kind}.{field}", f"{path}.{index}.{field}", presence)
+            elif isinstance(value, Struct):
+                _enter(below[field], value, f"{kind}.{field}", f"{path}.{index}.{field}", presence)
 
 
 def _says_nothing(value: Any) -> bool:
@@ -69,18 +85,12 @@ def _add(presence: Presence, field: str, name: str, path: str) -> None:
         presence.unknown.setdefault(name, path)
 
 
-def _is_told(parsed: dict[str, Any], struct: Struct, name: str, presence: Presence) -> bool:
-    """Whether there is nothing new in it, as in most blocks of a long conversation."""
-    kind, plain = _plain_fields(type(struct), name)
-    return kind in presence.known and parsed.keys() <= plain
-
-
 @cache
-def _plain_fields(struct: type[Struct], name: str) -> tuple[str, frozenset[str]]:
-    """The name of what stands in field `name`, and those of its fields that have no row and no Struct in them."""
+def _shape(struct: type[Struct], name: str) -> tuple[str, frozenset[str], tuple[str, ...]]:
+    """The name of what stands in field `name`; those of its fields that have no row; those that hold a Struct."""
     kind = _kind(struct, name)
-    rows, nesting = _fields(struct, f"{kind}.")
-    return kind, frozenset(field for field, row in rows.items() if row is None and field not in nesting)
+    _, silent, nesting = _fields(struct, f"{kind}.")
+    return kind, silent, nesting
 
 
 def _enter(parsed: dict[str, Any], struct: Struct, name: str, path: str, presence: Presence) -> None:
@@ -102,13 +112,13 @@ def _kind(struct: type[Struct], name: str) -> str:
 
 
 @cache
-def _fields(struct: type[Struct], prefix: str) -> tuple[dict[str, str | None], tuple[str, ...]]:
-    """Each known field with its row, if it has one of its own; and the fields that hold a Struct or a tuple of them."""
+def _fields(struct: type[Struct], prefix: str) -> tuple[dict[str, str | None], frozenset[str], tuple[str, ...]]:
+    """Each known field with its row, if it has one of its own; those without; those that hold a Struct or a tuple."""
     rows = {field: prefix + field if prefix + field in FEATURES else None for field in struct.__struct_encode_fields__}
     if struct.__struct_config__.tag_field:
         rows[struct.__struct_config__.tag_field] = None
     nesting = (field for field, hint in get_type_hints(struct).items() if _holds_structs(hint))
-    return rows, tuple(nesting)
+    return rows, frozenset(field for field, row in rows.items() if row is None), tuple(nesting)
 
 
 def _holds_structs(hint: Any) -> bool:

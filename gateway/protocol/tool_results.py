@@ -59,7 +59,7 @@ def _blocks(block: ToolResultBlock) -> tuple[ResultBlock, ...]:
 def _to_content(block: ResultBlock, path: str, scope: Scope, beside: list[ContentBlock]) -> ToolResultContent:
     """Blank text becomes an empty one, which the caller takes out."""
     match block:
-        case TextBlock(text=text) if not text.strip():
+        case TextBlock(text=text) if not text or text.isspace():
             scope.note("content.text/blank", path)
             return {"text": ""}
         case TextBlock():
