@@ -13,13 +13,14 @@ So each body ends with its connection.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import (
     BaseConnector,
+    ClientError,
     ClientHandlerType,
     ClientPayloadError,
     ClientRequest,
@@ -29,6 +30,8 @@ from aiohttp import (
     StreamReader,
 )
 from aiohttp.connector import Connection
+from botocore.exceptions import HTTPClientError
+from yarl import URL
 
 from gateway.clocks import Clocks, FreezeDetector
 
@@ -43,7 +46,8 @@ class RedirectRefused(Exception):
 class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no type information
     """Refuses redirects; drops its idle connections after a freeze; connects in a limited time.
 
-    `_get_session`, `_timeout`, `_build_ssl_contexts` and aiohttp's `_middlewares` are private; a test guards each.
+    `_get_session`, `_timeout`, `_build_ssl_contexts`, `_proxy_config` and aiohttp's `_middlewares` are private; a test
+    guards each.
     """
 
     _timeout: ClientTimeout
@@ -74,6 +78,22 @@ class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no ty
         if self._freezes.thawed() and session.connector is not None:
             drop_idle_connections(session.connector)
         return session
+
+    async def post(self, url: URL, headers: Mapping[str, str], body: bytes) -> ClientResponse:
+        """What `send` does, without a proxy and without what botocore wants to know besides.
+
+        Raises aiohttp's errors as they are, which `send` wraps, and everything else as `HTTPClientError`.
+        """
+        session = await self._get_session(None)
+        try:
+            return await session.post(url, data=body, headers=headers)
+        except (ClientError, OSError):
+            raise
+        except Exception as error:
+            raise HTTPClientError(error=error) from error
+
+    def goes_through_a_proxy(self, url: str) -> bool:
+        return self._proxy_config.proxy_url_for(url) is not None
 
     def _build_ssl_contexts(self, proxy_url: str | None) -> tuple[ssl.SSLContext, ssl.SSLContext | None]:
         """One for all clients: to read the certificates takes as long as a hundred requests."""

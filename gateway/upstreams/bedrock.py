@@ -32,11 +32,9 @@ from botocore.exceptions import (
     BotoCoreError,
     ConnectionClosedError,
     ConnectTimeoutError,
-    EndpointConnectionError,
     HTTPClientError,
     ParamValidationError,
     ReadTimeoutError,
-    SSLError,
 )
 from botocore.exceptions import (
     ConnectionError as BotocoreConnectionError,
@@ -273,45 +271,40 @@ def no_credentials(failure: CredentialsFailed) -> GatewayError:
 
 
 def unreachable(error: Exception) -> GatewayError:
-    """Bedrock did not answer. The texts name no host, and nothing of botocore's."""
-    if isinstance(error, ConnectTimeoutError):
+    """Bedrock did not answer. The texts name no host, and nothing of botocore's.
+
+    botocore has fewer names than aiohttp, and some of them for several things: aiohttp's own error tells.
+    """
+    cause = error.kwargs.get("error", error) if isinstance(error, BotoCoreError) else error
+    if isinstance(cause, aiohttp.ConnectionTimeoutError | ConnectTimeoutError):
         return Unanswered(OUT_OF_REACH, "upstream_connect", worth_another_call=False)
-    if isinstance(error, ReadTimeoutError | TimeoutError):
+    if isinstance(cause, TimeoutError | ReadTimeoutError):
         return UpstreamTimeout(TOO_LATE, fault="first_event_timeout")
-    if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), RedirectRefused):
+    if isinstance(cause, RedirectRefused):
         refused = "Bedrock's endpoint answered with a redirect, which is refused. Check the endpoint's address."
         return ApiError(refused, fault="upstream_garbage")
-    if was_cut(error):
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return ApiError("Bedrock's endpoint answered with something that is not HTTP.", fault="upstream_garbage")
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ClientSSLError):
+        return _not_connected(cause)
+    if isinstance(cause, aiohttp.ClientConnectionError):
         return Unanswered(CLOSED, "upstream_reset", was_there=True)
-    if isinstance(error, ConnectionClosedError | aiohttp.ClientError):
+    if isinstance(cause, aiohttp.ClientError | ConnectionClosedError):
         return Unanswered(CLOSED, "upstream_reset", worth_another_call=False)
     if isinstance(error, BotocoreConnectionError | HTTPClientError | OSError):
-        return _not_connected(error)
+        return Unanswered(OUT_OF_REACH, "upstream_connect", worth_another_call=False)
     if isinstance(error, ParamValidationError):
         return ApiError("The gateway built a request that it cannot send. This is a bug in the gateway.")
     return ApiError(f"The gateway's AWS client is not set up right ({type(error).__name__}).")
 
 
-def _not_connected(error: Exception) -> GatewayError:
-    cause = error.kwargs.get("error") if isinstance(error, BotoCoreError) else error
-    if isinstance(cause, aiohttp.ClientResponseError):
-        return ApiError("Bedrock's endpoint answered with something that is not HTTP.", fault="upstream_garbage")
-    if isinstance(error, SSLError) or isinstance(cause, aiohttp.ClientSSLError):
+def _not_connected(cause: Exception) -> GatewayError:
+    if isinstance(cause, aiohttp.ClientSSLError):
         return Unanswered(OUT_OF_REACH, "upstream_tls", worth_another_call=False)
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
         return Unanswered(OUT_OF_REACH, "upstream_dns", worth_another_call=False)
-    return Unanswered(OUT_OF_REACH, "upstream_connect", worth_another_call=isinstance(error, EndpointConnectionError))
-
-
-def was_cut(error: Exception) -> bool:
-    """aiobotocore has two names for it, and both for other things too: only aiohttp's own error tells.
-
-    Not cut are a connection that could not be made, be it in time, and an answer that broke off after it had begun.
-    """
-    cause = error.kwargs.get("error") if isinstance(error, BotoCoreError) else error
-    return isinstance(cause, aiohttp.ClientConnectionError) and not isinstance(
-        cause, aiohttp.ClientConnectorError | TimeoutError
-    )
+    is_proxy = isinstance(cause, aiohttp.ClientProxyConnectionError)
+    return Unanswered(OUT_OF_REACH, "upstream_connect", worth_another_call=not is_proxy)
 
 
 @asynccontextmanager

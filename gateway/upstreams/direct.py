@@ -16,7 +16,9 @@ import aiohttp
 from aiohttp.connector import Connection
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import HTTPClientError
+from yarl import URL
 
+from gateway.http_session import AwsSession
 from gateway.upstreams.signing import ALGORITHM, Credentials, Signer
 from gateway.upstreams.tap import tap
 
@@ -27,9 +29,9 @@ MODEL_PATH: Final = "/model/"
 
 
 @lru_cache(maxsize=256)
-def _quoted(model_id: str) -> str:
-    """As a part of a path, and nothing else."""
-    return quote(model_id, safe="-._~")
+def _url(models: str, model_id: str) -> URL:
+    """The id is a part of the path, and nothing else."""
+    return URL(f"{models}{quote(model_id, safe='-._~')}/converse-stream", encoded=True)
 
 
 class Rehearsed(Exception):
@@ -59,6 +61,7 @@ class DirectSender:
         self._signer: Signer | None = None
         self._base = ""
         self._path = ""
+        self._is_proxied = False
         self._headers: dict[str, str] = {}
         client.meta.events.register(f"before-send.{OPERATION}", self._learn)
 
@@ -78,9 +81,10 @@ class DirectSender:
             self._door.is_shut = False
 
     async def send(self, credentials: Credentials, model_id: str, body: bytes) -> aiohttp.ClientResponse:
-        """Raises what aiobotocore's session raises (botocore's HTTPClientError and its kind)."""
+        """Raises aiohttp's errors, or those in which botocore wraps them (HTTPClientError and its kind)."""
         assert self._signer is not None  # noqa: S101  # asked for by `knows_how`
-        path = f"{self._path}{_quoted(model_id)}/converse-stream"
+        url = _url(f"{self._base}{self._path}", model_id)
+        path = url.raw_path
         headers = {
             "amz-sdk-invocation-id": str(uuid4()),
             "amz-sdk-request": "attempt=1",
@@ -89,12 +93,19 @@ class DirectSender:
         }
         headers |= self._signer.sign(credentials, path, headers, body)
         headers |= {"user-agent": self._headers["user-agent"], "content-length": str(len(body))}
-        sent = body if len(body) <= LONG_BODY_BYTES else BytesIO(body)
-        request = AWSPreparedRequest("POST", self._base + path, headers, sent, stream_output=True)
+        if self._is_proxied or len(body) > LONG_BODY_BYTES:
+            request = AWSPreparedRequest("POST", str(url), headers, BytesIO(body), stream_output=True)
+            answer = await self._session.send(request)
+            response: aiohttp.ClientResponse = answer.raw
+            return response
+        headers["accept-encoding"] = "identity"
+        return await self._session.post(url, headers, body)
+
+    @property
+    def _session(self) -> AwsSession:
         # Private: the client has no other way to its session. A test guards it.
-        answer = await self._client._endpoint.http_session.send(request)  # noqa: SLF001
-        response: aiohttp.ClientResponse = answer.raw
-        return response
+        session: AwsSession = self._client._endpoint.http_session  # noqa: SLF001
+        return session
 
     def _learn(self, request: AWSPreparedRequest, **_: object) -> None:
         if self._signer is None:
@@ -115,5 +126,6 @@ class DirectSender:
         _, _, region, service, _ = authorization.partition(",")[0].rsplit("/", 4)
         self._base = f"{url.scheme}://{url.netloc}"
         self._path = prefix + MODEL_PATH
+        self._is_proxied = self._session.goes_through_a_proxy(request.url)
         self._headers = {"host": url.netloc.rpartition("@")[2], "user-agent": headers.get("user-agent", "")}
         self._signer = Signer(service, region)
