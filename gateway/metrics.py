@@ -7,7 +7,6 @@ Each metric costs money for each set of dimensions, so there is one dimension, a
 tier has. Everything else of the request stands beside them as properties, for Logs Insights.
 """
 
-import sys
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -40,10 +39,8 @@ THROTTLED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, 529})
 LEFT_TO_THE_LOG: Final = frozenset({"cold_start", "total_ms", "first_event_ms", "trace", "error_message"})
 
 
-def write_metrics(line: AccessLine, service: str) -> None:
-    """Written and flushed when it returns: Lambda freezes the process as soon as the answer is out."""
-    sys.stdout.write(orjson.dumps(metrics_record(line, service), option=orjson.OPT_APPEND_NEWLINE).decode())
-    sys.stdout.flush()
+def metrics_line(line: AccessLine, service: str) -> str:
+    return orjson.dumps(metrics_record(line, service), option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def metrics_record(line: AccessLine, service: str) -> dict[str, Any]:

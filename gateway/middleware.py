@@ -4,6 +4,7 @@ Both are written before the last byte of the answer goes out, which is after the
 handler returns is ended by aiohttp. On Lambda the process is frozen as soon as that byte is out.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -14,8 +15,8 @@ from gateway.connections import Connection, new_request_id
 from gateway.ending import STOPPING
 from gateway.lambda_context import INVOCATION, Invocation, read_invocation
 from gateway.logs import CLIENT_GONE as LEFT
-from gateway.logs import SLOW_CLIENT, AccessLine, write_access_line
-from gateway.metrics import write_metrics
+from gateway.logs import SLOW_CLIENT, AccessLine, access_line
+from gateway.metrics import metrics_line
 from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound, encode_error
 from gateway.settings import Settings
 
@@ -94,14 +95,21 @@ def begin_line(request: web.Request, invocation: Invocation) -> AccessLine:
 
 
 def settle(app: web.Application, line: AccessLine) -> None:
-    """What stays of a request. Raises nothing: its answer is worth more than its record, as the log sees it too."""
-    write_access_line(app[LOGGER], line)
-    if not app[SETTINGS].metrics:
-        return
+    """What stays of a request. Raises nothing: its answer is worth more than its record, as the log sees it too.
+
+    Written and flushed when it returns: Lambda freezes the process as soon as the answer is out.
+    """
+    written = access_line(app[LOGGER], line)
     try:
-        write_metrics(line, app[SETTINGS].service)
+        if app[SETTINGS].metrics:
+            written += metrics_line(line, app[SETTINGS].service)
+    except Exception as failure:  # noqa: BLE001  # a mistake of ours
+        app[LOGGER].error(f"the metrics of {line.request_id} could not be made: {type(failure).__name__}")
+    try:
+        sys.stdout.write(written)
+        sys.stdout.flush()
     except Exception as failure:  # noqa: BLE001  # an output that nobody reads any more, a full disk
-        app[LOGGER].error(f"the metrics of {line.request_id} could not be written: {type(failure).__name__}")
+        app[LOGGER].error(f"what stays of {line.request_id} could not be written: {type(failure).__name__}")
 
 
 async def _answer(request: web.Request, handler: Handler, line: AccessLine) -> web.StreamResponse:
