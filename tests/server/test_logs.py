@@ -1,4 +1,4 @@
-"""The line of a request, which is made without the logger for the sake of its CPU, is the one the logger would write."""
+"""The line of a request is made without the logger, for the sake of its CPU: it is the one the logger would write."""
 
 import json
 import subprocess
