@@ -7,6 +7,7 @@ request is the same as in production.
 import argparse
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -116,6 +117,8 @@ async def _serve_until_stopped(settings: Settings, simulator: "Simulator | None"
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
+        # The clients stay as long as the process: no collection needs to look at them.
+        gc.freeze()
         # Another port than the setting's when that is 0.
         announce(settings, int(runner.addresses[0][1]), simulator)
         if await signals.wait() == signal.SIGINT:
