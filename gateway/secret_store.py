@@ -180,11 +180,7 @@ class SecretStore(Generic[T]):
     def _begin_to_read(self, deadline: float) -> "asyncio.Task[None]":
         """A read that has begun is ended, though whoever it is for leaves: or each who leaves would cost one more."""
         self._reading = asyncio.create_task(self._read(deadline))
-        self._reading.add_done_callback(self._forget_reading)
         return self._reading
-
-    def _forget_reading(self, _: asyncio.Task[None]) -> None:
-        self._reading = None
 
     def _worth_reading(self, search: Callable[[Secret[T]], Found | None], arrived: int) -> bool:
         if self._settled > arrived:
@@ -215,6 +211,10 @@ class SecretStore(Generic[T]):
             self._note_failure(failure)
         else:
             self._note_success(secret, began)
+        finally:
+            # Here, and not when the task tells that it is done, a turn of the event loop later: who comes in between
+            # would wait for what is done, which does not wait, and so on without an end.
+            self._reading = None
         # Not reached when the process ends: then nobody may take this read for news.
         self._settled = number
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from gateway.access import Caller, Gatekeeper
+from gateway.access import Caller, Gatekeeper, gatekeeper_for
 from gateway.clocks import Clocks
 from gateway.protocol.errors import ApiError, RateLimited, Unauthenticated
+from gateway.secret_store import SecretVersion
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -438,6 +439,30 @@ async def test_a_read_that_began_for_somebody_else_is_not_taken_for_news(
     await asyncio.sleep(0)
     stand_in.released.set()
     assert await late == Caller("default")
+
+
+class TurnsReader:
+    """Answers in memory, after some turns of the event loop."""
+
+    async def prepare(self) -> None:
+        """It needs nothing."""
+
+    async def read(self, stage: str) -> SecretVersion | None:
+        await asyncio.sleep(0)
+        return SecretVersion(SECRET, 0.0) if stage == "AWSCURRENT" else None
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("turns", range(12))
+async def test_whoever_comes_in_any_turn_of_a_read_is_judged(turns: int) -> None:
+    """In the one between the end of a read and its news, somebody once waited for what was done, and all for him."""
+    gatekeeper = gatekeeper_for(TurnsReader(), Settings())
+    first = asyncio.create_task(status_of(gatekeeper, KEY))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert await status_of(gatekeeper, WRONG_KEY) == 401
+    assert await status_of(gatekeeper, KEY) == 200
+    assert await first == 200
 
 
 async def test_a_value_is_as_old_as_the_beginning_of_its_read(

@@ -305,6 +305,13 @@ THE_SECRET: Final = (
         f"{IN_SECRET_STORE}a_thousand_requests_on_a_cold_cache_are_one_read",
     ),
     Mutation(
+        "a read that has ended is waited for until it tells so",
+        SECRET_STORE,
+        "            self._reading = None\n        # Not reached",
+        '            asyncio.get_running_loop().call_soon(setattr, self, "_reading", None)\n        # Not reached',
+        f"{IN_SECRET_STORE}whoever_comes_in_any_turn_of_a_read_is_judged[4]",
+    ),
+    Mutation(
         "an outage of the previous version ends its grace",
         SECRET_STORE,
         "return good.previous if good.current == current else good.current",
