@@ -1,8 +1,8 @@
 """chatrix and the naive gateway as contenders: the same interpreter, the same packages, the same Bedrock.
 
 They run in an environment of the run-time packages alone: the development one brings an HTTP client along that
-aiobotocore would import. botocore's data is trimmed there, which the image is to get and has not. Nothing of chatrix
-is switched off. It checks a key, and writes its line and its record of metrics for each request.
+aiobotocore would import. botocore's data is trimmed there, as in the image. Nothing of chatrix is switched off: it
+checks a key, and writes its line and its record of metrics for each request.
 """
 
 import os
