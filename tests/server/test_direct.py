@@ -133,6 +133,19 @@ async def test_what_is_sent_is_what_aiobotocore_would_send(listener: Listener, b
     check_signature(listener.url + path, ours, our_body)
 
 
+async def test_behind_a_proxy_it_is_the_proxy_that_is_asked(listener: Listener) -> None:
+    variables = {"http_proxy": listener.url, "no_proxy": "", "NO_PROXY": ""}
+    async with bedrock_at("http://bedrock.test", **variables) as bedrock:
+        for _ in range(2):
+            await call(bedrock, b"{}")
+    for target, headers, body in listener.requests:
+        assert target.startswith("http://bedrock.test/model/")
+        assert headers["host"] == "bedrock.test"
+        assert body == b"{}"
+        check_signature(target, headers, body)
+    assert len(listener.requests) == 2
+
+
 def check_signature(url: str, headers: Mapping[str, str], body: bytes) -> None:
     names = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     assert {"host", "x-amz-date", "x-amz-security-token", "content-type"} <= set(names)
