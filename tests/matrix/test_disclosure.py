@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Final
 
 from tests.support.gateway import HELLO, Gateway, run_both
@@ -56,18 +56,15 @@ async def test_an_operators_strictness_holds_for_every_request() -> None:
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """What the running gateway writes besides to standard output. All gateways of a process share one logger."""
+    """What the running gateway writes to standard output of its requests. All gateways of a process share one logger."""
     logger = logging.getLogger("chatrix")
     level = logger.level
     logger.setLevel(logging.INFO)
     written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(logger.handlers[0].formatter)
-    logger.addHandler(handler)
     try:
-        yield written
+        with redirect_stdout(written):
+            yield written
     finally:
-        logger.removeHandler(handler)
         logger.setLevel(level)
 
 
