@@ -56,7 +56,7 @@ async def test_an_operators_strictness_holds_for_every_request() -> None:
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """What the running gateway writes to standard output of its requests. All gateways of a process share one logger."""
+    """What the running gateway writes of its requests. All gateways of a process share one logger."""
     logger = logging.getLogger("chatrix")
     level = logger.level
     logger.setLevel(logging.INFO)
