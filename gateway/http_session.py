@@ -34,6 +34,7 @@ from botocore.exceptions import HTTPClientError
 from yarl import URL
 
 from gateway.clocks import Clocks, FreezeDetector
+from gateway.http_exchange import Exchange
 
 # Those that aiohttp follows.
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -67,6 +68,7 @@ class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no ty
         self._timeout = ClientTimeout(
             connect=limits.sock_connect, sock_connect=limits.sock_connect, sock_read=limits.sock_read
         )
+        self._exchange: Exchange | None = None
         self._freezes = FreezeDetector(clocks or Clocks())
 
     async def _get_session(self, proxy_url: str | None) -> ClientSession:
@@ -80,13 +82,15 @@ class AwsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no ty
         return session
 
     async def post(self, url: URL, headers: Mapping[str, str], body: bytes) -> ClientResponse:
-        """What `send` does, without a proxy and without what botocore wants to know besides.
+        """What `send` does, without a proxy and without what botocore wants to know besides. Always to one endpoint.
 
         Raises aiohttp's errors as they are, which `send` wraps, and everything else as `HTTPClientError`.
         """
         session = await self._get_session(None)
+        if self._exchange is None:
+            self._exchange = Exchange(session, url.origin(), self._timeout)
         try:
-            return await session.post(url, data=body, headers=headers)
+            return judged(await self._exchange.post(url, headers, body))
         except (ClientError, OSError):
             raise
         except Exception as error:
@@ -145,7 +149,11 @@ def drop_idle_connections(connector: BaseConnector) -> None:
 
 async def watch_answer(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
     """aiohttp's middleware of a client. Its traces would tell too, at a tenth of what a whole request costs."""
-    answer = await send(request)
+    return judged(await send(request))
+
+
+def judged(answer: ClientResponse) -> ClientResponse:
+    """Raises `RedirectRefused`. What is left ends with its connection."""
     if answer.status in REDIRECTS:
         answer.close()
         raise RedirectRefused

@@ -39,14 +39,15 @@ THROTTLED: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, 529})
 LEFT_TO_THE_LOG: Final = frozenset({"cold_start", "total_ms", "first_event_ms", "trace", "error_message"})
 
 
-def metrics_line(line: AccessLine, service: str) -> str:
-    return orjson.dumps(metrics_record(line, service), option=orjson.OPT_APPEND_NEWLINE).decode()
+def metrics_line(line: AccessLine, service: str, fields: dict[str, Any]) -> str:
+    """`fields` are those of the line, as the log has them."""
+    return orjson.dumps(metrics_record(line, service, fields), option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def metrics_record(line: AccessLine, service: str) -> dict[str, Any]:
+def metrics_record(line: AccessLine, service: str, fields: dict[str, Any]) -> dict[str, Any]:
     measured = values(line)
     empty = empty_record(tuple(measured), service)
-    record = {name: value for name, value in line.fields().items() if name not in LEFT_TO_THE_LOG}
+    record = {name: value for name, value in fields.items() if name not in LEFT_TO_THE_LOG}
     record |= empty
     record["_aws"] = {**empty["_aws"], "Timestamp": int(time.time() * 1000)}
     for name, value in measured.items():

@@ -99,10 +99,11 @@ def settle(app: web.Application, line: AccessLine) -> None:
 
     Written and flushed when it returns: Lambda freezes the process as soon as the answer is out.
     """
-    written = access_line(app[LOGGER], line)
+    fields = line.fields()
+    written = access_line(app[LOGGER], line, fields)
     try:
         if app[SETTINGS].metrics:
-            written += metrics_line(line, app[SETTINGS].service)
+            written += metrics_line(line, app[SETTINGS].service, fields)
     except Exception as failure:  # noqa: BLE001  # a mistake of ours
         app[LOGGER].error(f"the metrics of {line.request_id} could not be made: {type(failure).__name__}")
     try:

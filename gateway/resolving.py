@@ -60,7 +60,11 @@ class ModelResolver(msgspec.Struct, frozen=True):
         try:
             preferences = self.preferences.narrowed(inference_geo) if inference_geo else self.preferences
             wanted = read_name(name, preferences.aliases)
-            resolution = choose(wanted, self.region, preferences, await self._discover(wanted, preferences))
+            discovered = await self._discover(wanted, preferences)
+            if discovered is NOTHING:
+                resolution = _from_catalog(wanted, self.region, preferences)
+            else:
+                resolution = choose(wanted, self.region, preferences, discovered)
         except NotInGeography as refusal:
             raise NotFound(f"model: {shown(name)}. {refusal}") from refusal
         if resolution is None:
@@ -74,6 +78,9 @@ class ModelResolver(msgspec.Struct, frozen=True):
         application = await self.profiles.application(arn) if arn else None
         return Discovered(applications={arn: application}) if arn and application else NOTHING
 
+
+# The same few names in every request.
+_from_catalog: Final = lru_cache(maxsize=256)(choose)
 
 RESOLVER: Final = web.AppKey("model_resolver", ModelResolver)
 

@@ -40,12 +40,19 @@ LOST_LATE: Final = (
 Upstream = AbstractAsyncContextManager[BedrockStream]
 
 
+class EventStream(web.StreamResponse):
+    """aiohttp's, of which the head goes out with the first events, in one call of the system."""
+
+    _send_headers_immediately = False
+
+
 class EventWriter:
     """The client's side of one stream. The status line goes out with the first event."""
 
     def __init__(self, request: web.Request, headers: Mapping[str, str], line: AccessLine) -> None:
         self._request = request
-        self._response = web.StreamResponse(headers={**STREAM_HEADERS, **headers})
+        self._protocol = request.protocol
+        self._response = EventStream(headers={**STREAM_HEADERS, **headers})
         self._line = line
         self._commit_lock = asyncio.Lock()
         self._sink: AbstractStreamWriter | None = None
@@ -73,13 +80,13 @@ class EventWriter:
 
     def write_now(self, events: bytes) -> bool:
         """Not awaited, and not the first. False: the client does not keep up, or has left, and `drain` tells."""
-        transport = self._request.transport
+        transport = self._protocol.transport
         if transport is None or transport.is_closing():
             return False
         self._last_write = time.monotonic()
         # The chunk as aiohttp's writer would make it, in three calls and a coroutine less.
         transport.write(b"%x\r\n%b\r\n" % (len(events), events))
-        return not self._request.protocol.writing_paused
+        return not self._protocol.writing_paused
 
     @property
     def takes_at_once(self) -> bool:
@@ -263,6 +270,8 @@ def _translate(frames: list[Frame], translator: StreamTranslator) -> tuple[bytes
     """One read gives one write. What came before a broken frame is the caller's, and goes out before the error."""
     events: list[bytes] = []
     try:
+        if len(frames) == 1:
+            return translator.feed(frames[0]), None
         for frame in frames:
             events.append(translator.feed(frame))  # noqa: PERF401  # what was fed before a bad frame must be kept
     except Exception as failure:  # noqa: BLE001  # raised by the caller, behind what it writes

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html and b
 """
 
 import struct
+from functools import partial
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -51,6 +52,10 @@ class Frame(NamedTuple):
 
     headers: dict[str, str]
     payload: bytes
+
+
+# What calling the class does, without the part of it that is Python's.
+_new_frame: Final[partial[Frame]] = partial(tuple.__new__, Frame)
 
 
 class FrameDecoder:
@@ -105,7 +110,7 @@ class FrameDecoder:
             headers = _headers.get(raw_headers)
             if headers is None:
                 headers = new_headers(raw_headers)
-            frames.append(Frame(headers, buffer[payload_at:crc_at]))
+            frames.append(_new_frame((headers, buffer[payload_at:crc_at])))
             start += total_bytes
         return start
 

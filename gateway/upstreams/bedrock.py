@@ -86,13 +86,15 @@ class Bedrock:
         client: Any,
         door: Door,
         credentials: OwnCredentials,
-        first_event_timeout_seconds: float,
+        settings: Settings,
         clocks: Clocks | None = None,
     ) -> None:
         self._client = client
         self._credentials = credentials
         self._direct = DirectSender(client, door)
-        self._first_event_timeout_seconds = first_event_timeout_seconds
+        # Who sets the longest silence to less means this one too.
+        self._first_event_seconds = min(settings.first_event_timeout_seconds, settings.idle_timeout_seconds)
+        self._idle_seconds = settings.idle_timeout_seconds
         self._refused_betas = RefusedBetas(clocks)
         self._retry_budget = RetryBudget()
         events = client.meta.events
@@ -133,7 +135,7 @@ class Bedrock:
 
         Raises `GatewayError` for a refusal and for every way in which Bedrock cannot be reached.
         """
-        first_event_by = asyncio.get_running_loop().time() + self._first_event_timeout_seconds
+        first_event_by = asyncio.get_running_loop().time() + self._first_event_seconds
         try:
             async with asyncio.timeout_at(first_event_by):
                 stream = await self._open(model_id, body, record, max_tokens, first_event_by)
@@ -152,7 +154,7 @@ class Bedrock:
         """Three calls at most: one more for a failure, one more without betas."""
         try:
             response = await self._send_again(model_id, body.whole, record)
-            return BedrockStream(response, first_event_by=first_event_by)
+            return BedrockStream(response, first_event_by=first_event_by, idle_seconds=self._idle_seconds)
         except BedrockRefusal as refusal:
             error = refusal.translated(max_tokens)
             if body.other_end is None or not isinstance(error, InvalidBeta):
@@ -161,7 +163,13 @@ class Bedrock:
         other = body.without_betas()
         try:
             response = await self._send(model_id, other.whole, record)
-            return BedrockStream(response, other.dropped, other.approximated, first_event_by=first_event_by)
+            return BedrockStream(
+                response,
+                other.dropped,
+                other.approximated,
+                first_event_by=first_event_by,
+                idle_seconds=self._idle_seconds,
+            )
         except BedrockRefusal as refusal:
             raise refusal.translated(max_tokens) from refusal
 
@@ -326,7 +334,7 @@ async def open_bedrock(session: AioSession, settings: Settings, clocks: Clocks |
     )
     async with session.create_client("bedrock-runtime", region_name=settings.region, config=config) as client:
         credentials = OwnCredentials(await session.get_credentials())
-        bedrock = Bedrock(client, door, credentials, settings.first_event_timeout_seconds, clocks)
+        bedrock = Bedrock(client, door, credentials, settings, clocks)
         await bedrock.rehearse()
         yield bedrock
 

@@ -98,7 +98,7 @@ class DirectSender:
             answer = await self._session.send(request)
             response: aiohttp.ClientResponse = answer.raw
             return response
-        headers["accept-encoding"] = "identity"
+        headers |= {"accept": "*/*", "accept-encoding": "identity"}
         return await self._session.post(url, headers, body)
 
     @property

@@ -35,6 +35,7 @@ class BedrockStream:
         approximated: tuple[str, ...] = (),
         *,
         first_event_by: float,
+        idle_seconds: float,
     ) -> None:
         self.request_id = response.headers.get("x-amzn-requestid", "")
         self.dropped = dropped
@@ -44,7 +45,7 @@ class BedrockStream:
         tapped = tapped_body(response)
         self._tapped = tapped
         self._body: FrameSource = AiohttpBody(response.content) if tapped is None else tapped
-        self._silence = SilenceWatch(response, response.content if tapped is None else tapped)
+        self._silence = SilenceWatch(response, response.content if tapped is None else tapped, idle_seconds)
         self._first_event_by: float | None = first_event_by
 
     async def read(self) -> list[Frame]:
@@ -151,11 +152,11 @@ def broken(failure: Exception) -> GatewayError:
 class SilenceWatch:
     """Ends a wait for Bedrock's bytes that has become too long: by up to a tenth more than the limit.
 
-    It looks every now and then whether bytes have come. aiohttp's own timer, whose limit this takes over, is made anew
-    for every piece: at one event a read that costs as much as decoding the event.
+    It looks every now and then whether bytes have come. aiohttp's own timer, which ends here, is made anew for every
+    piece: at one event a read that costs as much as decoding the event.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, body: "Watched") -> None:
+    def __init__(self, response: aiohttp.ClientResponse, body: "Watched", limit_seconds: float) -> None:
         self.waits = False
         """For Bedrock. While what was read is being handled, perhaps by a slow client, silence is not Bedrock's."""
         self._body = body
@@ -164,8 +165,8 @@ class SilenceWatch:
         self._timer: asyncio.TimerHandle | None = None
         # Without a connection the whole body is there.
         protocol = None if response.connection is None else response.connection.protocol
-        if protocol is not None and protocol.read_timeout:
-            self._pause_seconds = protocol.read_timeout / LOOKS_A_LIMIT
+        self._pause_seconds = limit_seconds / LOOKS_A_LIMIT
+        if protocol is not None:
             protocol.read_timeout = None
             self._look_later()
 

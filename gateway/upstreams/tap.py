@@ -2,28 +2,33 @@
 
 That parser calls into Python three times for each HTTP chunk, and its reader wakes a task for it, in another turn of
 the event loop. With one event a read that costs more than all that is done with the event. So a `Tap` stands between
-the transport and aiohttp's protocol. It passes everything on, and remembers what came of an answer, until somebody
-takes its body; from then on chunks are decoded here, and can be given on in the very call that brought them.
+the transport and aiohttp's protocol. It passes the head of an answer on, and holds what comes behind that of a stream
+until those who wait for the head have been woken: then somebody has taken the body, or aiohttp gets it. The chunks of
+a body that was taken are decoded here, and can be given on in the very call that brought them.
 
-aiohttp goes on to own the connection: its parser is left where one chunk ends and gets the last one, so that it sees
-the end of the body and puts the connection back into the pool. Its protocol hears of everything else as before.
+aiohttp goes on to own the connection: of such a body its parser gets the last chunk alone, so that it sees an end and
+puts the connection back into the pool. Its protocol hears of everything else as before.
 """
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
 
 from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
 
-# Of an answer whose body is not taken: a refusal, or a number of tokens. aiohttp itself stops reading long before.
-KEPT_BYTES: Final = 2**20
+# aiohttp itself takes less.
+MAX_HEAD_BYTES: Final = 2**16
 # Of a chunk's size with its extensions, which nobody sends.
 MAX_SIZE_LINE_BYTES: Final = 256
 # Frames that wait to be read: beyond it nothing more is taken from the system.
 WAITING_BYTES: Final = 2**16
 HEAD_END: Final = b"\r\n\r\n"
+# In lower case, and as everybody writes it. What is written in another way aiohttp reads.
+OK: Final = b"http/1.1 200"
+CHUNKED: Final = b"\r\ntransfer-encoding: chunked\r\n"
 LINE_END: Final = b"\r\n"
 HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 NO_SIZE: Final = "A chunk of the body has no size."
@@ -40,48 +45,68 @@ class Tap(asyncio.Protocol):
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         self._protocol = protocol
-        self._pieces: list[bytes] | None = None
-        self._kept_bytes = 0
+        self._head: bytes | None = None
+        """What has come of the head of an answer."""
+        self._held: bytes | None = None
+        """What came behind a head, while nobody has said yet who reads it."""
         self._body: FrameBody | None = None
 
     def keep(self) -> None:
         """What comes from now on belongs to the answer to a new request."""
-        self._pieces, self._kept_bytes, self._body = [], 0, None
+        self._head, self._held, self._body = b"", None, None
 
     def take_body(self, response: aiohttp.ClientResponse) -> "FrameBody | None":
-        """The body of this answer, from its beginning. None: it has to be read as aiohttp has it."""
-        pieces, self._pieces = self._pieces, None
+        """The body of this answer, of which aiohttp has had the head alone. None: aiohttp reads it."""
         transport = None if response.connection is None else response.connection.transport
-        if pieces is None or transport is None:
+        if self._held is None or transport is None:
             return None
-        raw = b"".join(pieces)
-        head, found, begun = raw.partition(HEAD_END)
-        is_chunked = response.headers.get("transfer-encoding", "").lower() == "chunked"
-        if not found or not head.startswith(b"HTTP/1.1 200") or not is_chunked:
-            return None
-        discard(response.content)
+        held, self._held = self._held, None
         self._body = FrameBody(transport, self._protocol, response.content)
-        self._body.begin(begun)
+        self._body.feed(held)
         return self._body
 
     def data_received(self, data: bytes) -> None:
         if self._body is not None:
             self._body.feed(data)
+        elif self._held is not None:
+            self._held += data
+        elif self._head is None:
+            self._protocol.data_received(data)
+        else:
+            self._take_head(self._head, data)
+
+    def _take_head(self, begun: bytes, data: bytes) -> None:
+        head, found, _ = (begun + data).partition(HEAD_END)
+        if not found:
+            self._head = head if len(head) <= MAX_HEAD_BYTES else None
+            self._protocol.data_received(data)
             return
-        if self._pieces is not None:
-            self._kept_bytes += len(data)
-            self._pieces = [*self._pieces, data] if self._kept_bytes <= KEPT_BYTES else None
-        self._protocol.data_received(data)
+        self._head = None
+        if not is_stream(head):
+            self._protocol.data_received(data)
+            return
+        end = len(head) + len(found) - len(begun)
+        self._held = data[end:]
+        self._protocol.data_received(data[:end])
+        # Whoever waits for the head has been woken before, and takes the body then or never.
+        asyncio.get_running_loop().call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self._protocol.data_received(held)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._protocol.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._let_go()
         self._protocol.connection_lost(exc)
         if self._body is not None:
             self._body.set_exception(aiohttp.ClientPayloadError("The connection was closed inside the body."))
 
     def eof_received(self) -> bool | None:
+        self._let_go()
         return self._protocol.eof_received()
 
     def pause_writing(self) -> None:
@@ -89,6 +114,11 @@ class Tap(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
+
+
+def is_stream(head: bytes) -> bool:
+    head = head.lower()
+    return head.startswith(OK) and CHUNKED in head + LINE_END
 
 
 def tap(connection: aiohttp.connector.Connection) -> None:
@@ -122,44 +152,25 @@ class FrameBody:
         self._content = content
         self._chunks = ChunkDecoder()
         self._frames = FrameDecoder()
-        self._is_behind = False
-        """aiohttp's parser is inside of a chunk, and has to be given the rest of it."""
         self._waiting: list[Frame] = []
         self._waiting_bytes = 0
         self._failure: Exception | None = None
         self._sink: Sink | None = None
         self._reader: asyncio.Future[None] | None = None
 
-    def begin(self, raw: bytes) -> None:
-        """What has come already, which aiohttp's parser has had."""
-        self._take(raw)
-        self._is_behind = not self._chunks.between
-
     def feed(self, data: bytes) -> None:
         if self._failure is not None:
             return  # the connection is about to be closed
-        if self._is_behind:
-            self._catch_up(data)
-        elif self._chunks.ended:
+        if self._chunks.ended:
             self._end(data)
-        else:
-            self._take(data)
-            if last := self._chunks.last:
-                self._end(last)
-
-    def _catch_up(self, data: bytes) -> None:
-        """In pieces that end where a chunk may end: at one of them the parser has what it needs."""
-        size = self._chunks.rest_of_chunk(data)
-        self._take(data[:size])
-        self._end(data[:size])
-        self._is_behind = not self._chunks.between and not self._chunks.ended
-        if size < len(data):
-            self.feed(data[size:])
+            return
+        self._take(data)
+        if last := self._chunks.last:
+            self._end(last)
 
     def _end(self, data: bytes) -> None:
-        """For aiohttp's parser alone. What it makes of it is what we have already."""
+        """For aiohttp's parser, to which the body consists of its last chunk."""
         self._protocol.data_received(data)
-        discard(self._content)
         if self.has_come:
             self._wake()
 
@@ -250,13 +261,6 @@ class FrameBody:
             self._reader = None
 
 
-def discard(content: aiohttp.StreamReader) -> None:
-    """aiohttp's parser stops where too much of what it made waits for a reader; here nobody reads it."""
-    if content.exception() is None:
-        while content.read_nowait():
-            pass
-
-
 class ChunkDecoder:
     """The bytes of a body in HTTP chunks, in pieces of any size. Strict: what is odd is `ChunkError`."""
 
@@ -271,17 +275,6 @@ class ChunkDecoder:
         """Of the open chunk."""
         self._line_end_left = 0
         """Of what ends it."""
-
-    @property
-    def between(self) -> bool:
-        """One chunk has ended, and nothing of the next has come."""
-        return not (self._left or self._line_end_left or self._line)
-
-    def rest_of_chunk(self, data: bytes) -> int:
-        """How many of these bytes belong to what is open: a chunk, or else the line with its size."""
-        if left := self._left + self._line_end_left:
-            return min(left, len(data))
-        return data.find(b"\n") + 1 or len(data)
 
     def feed(self, data: bytes) -> bytes:
         """What these bytes bring of the body."""
@@ -329,6 +322,7 @@ def open_line(line: bytes) -> bytes:
     return line
 
 
+@lru_cache(maxsize=512)
 def size_of_chunk(line: bytes) -> int:
     digits = line.partition(b";")[0].rstrip(b" \t")
     # Python's own reading takes signs, underscores and a prefix.

@@ -22,6 +22,7 @@ ENDING: Final = "gateway/ending.py"
 BEDROCK: Final = "gateway/upstreams/bedrock.py"
 STREAM: Final = "gateway/upstreams/stream.py"
 TAP: Final = "gateway/upstreams/tap.py"
+HTTP_EXCHANGE: Final = "gateway/http_exchange.py"
 HTTP_SESSION: Final = "gateway/http_session.py"
 MIDDLEWARE: Final = "gateway/middleware.py"
 APP: Final = "gateway/app.py"
@@ -37,6 +38,7 @@ IN_ACCUMULATE: Final = "tests/protocol/reply/test_accumulate.py::test_"
 IN_SURFACE: Final = "tests/server/test_surface.py::test_"
 IN_SERVE: Final = "tests/server/test_serve.py::test_"
 IN_TAP: Final = "tests/server/test_tap.py::test_"
+IN_EXCHANGE: Final = "tests/server/test_exchange.py::test_"
 IN_STREAMING: Final = "tests/server/test_streaming.py::test_"
 IN_UPSTREAM: Final = "tests/server/test_upstream.py::test_"
 IN_ERRORS: Final = "tests/server/test_error_table.py::test_"
@@ -493,6 +495,27 @@ DAMAGE: Final = (
         "_end_body_with_connection(answer)\n    return answer",
         "return answer",
         f"{IN_TAP}a_refusal_whose_chunks_break_off_is_told_at_once",
+    ),
+    Mutation(
+        "what came behind a head is lost when nobody takes it",
+        TAP,
+        "if held:\n            self._protocol",
+        "if not held:\n            self._protocol",
+        f"{IN_TAP}a_body_that_nobody_takes_is_aiohttps",
+    ),
+    Mutation(
+        "a header may hold a line break",
+        HTTP_EXCHANGE,
+        'if head.count("\\n") != len(lines) - 1',
+        'if head.count("\\n") < len(lines) - 1',
+        f"{IN_EXCHANGE}a_line_break_in_a_header_is_never_written[headers1]",
+    ),
+    Mutation(
+        "who stops waiting for an answer leaves its connection open",
+        HTTP_EXCHANGE,
+        "except BaseException:\n            connection.close()",
+        "except BaseException:\n            connection.protocol",
+        f"{IN_EXCHANGE}what_is_not_http_is_told_and_its_connection_is_closed",
     ),
 )
 

@@ -49,7 +49,8 @@ def test_the_slowness_alarm_is_a_p95_in_the_metrics_unit(plan: dict[str, Any]) -
 
 
 def test_the_record_has_the_namespace_and_the_one_dimension_that_terraform_reads() -> None:
-    record = metrics_record(AccessLine("req_1", "POST", "/v1/messages"), NAME)
+    line = AccessLine("req_1", "POST", "/v1/messages")
+    record = metrics_record(line, NAME, line.fields())
     (declared,) = record["_aws"]["CloudWatchMetrics"]
     assert declared["Namespace"] == NAMESPACE
     assert declared["Dimensions"] == [["service"]]

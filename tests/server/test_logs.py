@@ -16,7 +16,7 @@ from gateway.logs import AccessLine, access_line, make_logger
 logger = make_logger(sys.argv[1])
 line = AccessLine("req_1", "POST", "/v1/messages", status=200, caller="J\\u00fcrgen\\u2028", dropped=("top_k",))
 line.trace = ["RuntimeError"] if sys.argv[2] == "error" else None
-sys.stdout.write(access_line(logger, line))
+sys.stdout.write(access_line(logger, line, line.fields()))
 sys.stdout.flush()
 getattr(logger, sys.argv[2])("request", extra=line.fields())
 """
