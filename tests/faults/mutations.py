@@ -510,13 +510,6 @@ DAMAGE: Final = (
         'if head.count("\\n") < len(lines) - 1',
         f"{IN_EXCHANGE}a_line_break_in_a_header_is_never_written[headers1]",
     ),
-    Mutation(
-        "who stops waiting for an answer leaves its connection open",
-        HTTP_EXCHANGE,
-        "except BaseException:\n            connection.close()",
-        "except BaseException:\n            connection.protocol",
-        f"{IN_EXCHANGE}what_is_not_http_is_told_and_its_connection_is_closed",
-    ),
 )
 
 HOW_IT_ENDS: Final = (
