@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
 
@@ -43,7 +44,7 @@ class ChunkError(Exception):
 class Tap(asyncio.Protocol):
     """One for each connection, for as long as it lives."""
 
-    def __init__(self, protocol: asyncio.Protocol) -> None:
+    def __init__(self, protocol: ResponseHandler) -> None:
         self._protocol = protocol
         self._head: bytes | None = None
         """What has come of the head of an answer."""
@@ -105,9 +106,9 @@ class Tap(asyncio.Protocol):
         if self._body is not None:
             self._body.set_exception(aiohttp.ClientPayloadError("The connection was closed inside the body."))
 
-    def eof_received(self) -> bool | None:
+    def eof_received(self) -> None:
         self._let_go()
-        return self._protocol.eof_received()
+        self._protocol.eof_received()
 
     def pause_writing(self) -> None:
         self._protocol.pause_writing()
@@ -145,13 +146,15 @@ class FrameBody:
     `total_bytes` and `set_exception` are what aiohttp's reader has, for who watches over silence.
     """
 
-    def __init__(self, transport: asyncio.Transport, protocol: asyncio.Protocol, content: aiohttp.StreamReader) -> None:
+    def __init__(self, transport: asyncio.Transport, protocol: ResponseHandler, content: aiohttp.StreamReader) -> None:
         self.total_bytes = 0
         self._transport = transport
         self._protocol = protocol
         self._content = content
         self._chunks = ChunkDecoder()
         self._frames = FrameDecoder()
+        self._last = b""
+        """What has come of the last chunk, to which trailers belong."""
         self._waiting: list[Frame] = []
         self._waiting_bytes = 0
         self._failure: Exception | None = None
@@ -170,7 +173,16 @@ class FrameBody:
 
     def _end(self, data: bytes) -> None:
         """For aiohttp's parser, to which the body consists of its last chunk."""
-        self._protocol.data_received(data)
+        if self._content.is_eof():
+            # An answer that nobody has asked for: to the next request it would look like its own.
+            self._transport.abort()
+            return
+        before = len(self._last)
+        self._last += data
+        end = end_of_last_chunk(self._last)
+        if end is not None and end < len(self._last):
+            self._protocol.force_close()
+        self._protocol.data_received(data if end is None else data[: end - before])
         if self.has_come:
             self._wake()
 
@@ -320,6 +332,12 @@ def open_line(line: bytes) -> bytes:
     if len(line) >= MAX_SIZE_LINE_BYTES:
         raise ChunkError(NO_SIZE)
     return line
+
+
+def end_of_last_chunk(raw: bytes) -> int | None:
+    """Where the body ends that ends with it: behind an empty line, which may be the first after its size."""
+    end = raw.find(HEAD_END)
+    return end + len(HEAD_END) if end >= 0 else None
 
 
 @lru_cache(maxsize=512)

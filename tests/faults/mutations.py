@@ -504,6 +504,20 @@ DAMAGE: Final = (
         f"{IN_TAP}a_body_that_nobody_takes_is_aiohttps",
     ),
     Mutation(
+        "an answer behind an answer becomes the next one's",
+        TAP,
+        "self._protocol.force_close()",
+        "self._protocol.start_timeout()",
+        f"{IN_TAP}an_answer_behind_an_answer_is_nobodys[True--a frame a chunk]",
+    ),
+    Mutation(
+        "what comes on an idle connection becomes the next one's",
+        TAP,
+        "self._transport.abort()\n            return",
+        "self._transport.get_protocol()",
+        f"{IN_TAP}an_answer_behind_an_answer_is_nobodys[False--a frame a chunk]",
+    ),
+    Mutation(
         "a header may hold a line break",
         HTTP_EXCHANGE,
         'if head.count("\\n") != len(lines) - 1',

@@ -109,7 +109,7 @@ RAW_ROWS: Final = (
     Row("endless header", "", 500, "api_error", "upstream_garbage"),
     Row("stream of nothing", "", 500, "api_error", "stream_truncated"),
     Row("stream cut before its first byte", "", 500, "api_error", "stream_cut"),
-    Row("broken chunk size", "", 500, "api_error", "upstream_garbage"),
+    Row("broken chunk size", "", 500, "api_error", "stream_cut"),
     Row("refusal cut in its body", "", 529, "overloaded_error", "upstream_reset"),
     Row("throttled with retry-after", "", 429, "rate_limit_error", "throttled"),
     Row("switching protocols", "", 500, "api_error", "upstream_garbage"),

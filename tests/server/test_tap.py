@@ -307,6 +307,27 @@ async def test_a_refusal_whose_chunks_break_off_is_told_at_once(wire: Wire, bedr
             await ask(bedrock)
 
 
+@pytest.mark.parametrize("first", ["at once", "a frame a chunk"])
+@pytest.mark.parametrize("trailer", [b"", b"a: b\r\n"])
+@pytest.mark.parametrize("together", [True, False])
+async def test_an_answer_behind_an_answer_is_nobodys(
+    wire: Wire, bedrock: Bedrock, first: str, trailer: bytes, together: bool
+) -> None:
+    """Neither with the end of the first one nor later, when its connection waits in the pool."""
+    last = b"0\r\n" + trailer + b"\r\n"
+    other = HEAD + chunk(encode_event("messageStart", b'"somebody else\'s"')) + LAST
+    pieces = [HEAD, *map(chunk, FRAMES)] if first == "a frame a chunk" else [HEAD + chunk(BODY)]
+    begun = [*pieces[:-1], pieces[-1] + last + other] if together else [*pieces, last, other]
+    for _ in range(3):
+        wire.pieces = begun
+        assert await ask(bedrock) == PAYLOADS
+        await asyncio.sleep(10 * PAUSE_SECONDS)
+        wire.pieces, connections = CHUNKINGS["all at once"], wire.connections
+        assert await ask(bedrock) == PAYLOADS
+        # Whoever sent that may send the rest of it.
+        assert wire.connections == connections + 1
+
+
 async def test_a_body_that_nobody_takes_is_aiohttps(wire: Wire, bedrock: Bedrock) -> None:
     """An answer in chunks that is no stream, cut in every way: what came behind its head is not lost."""
     body = chunk(b'{"input') + chunk(b'Tokens": 7}')
