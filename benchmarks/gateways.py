@@ -1,13 +1,14 @@
 """chatrix and the naive gateway as contenders: the same interpreter, the same packages, the same Bedrock.
 
 They run in an environment of the run-time packages alone: the development one brings an HTTP client along that
-aiobotocore would import. botocore's data is trimmed there, as in the image. Nothing of chatrix is switched off: it
-checks a key, and writes its line and its record of metrics for each request.
+aiobotocore would import. As in the image, botocore's data is trimmed there, and the bytecode has no docstrings. Nothing
+of chatrix is switched off: it checks a key, and writes its line and its record of metrics for each request.
 """
 
 import os
 import re
 import subprocess
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -19,23 +20,41 @@ ROOT = Path(__file__).parents[1]
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 REGION = "us-west-2"
 REQUIREMENTS = ROOT / "requirements.txt"
+COMPILER = ROOT / "deploy" / "compile_bytecode.py"
+# Of the standard library.
+NOT_COMPILED = "/(test|tests|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|site-packages)/"
 
 
 def install(cache: Path) -> Path:
     """The interpreter of the run-time environment, made when the lock has changed."""
     folder = cache / "runtime"
-    stamp, python = folder / "requirements.txt", folder / "bin" / "python"
-    if not stamp.exists() or stamp.read_bytes() != REQUIREMENTS.read_bytes():
+    stamp, python = folder / "made-from", folder / "bin" / "python"
+    made_from = b"".join(each.read_bytes() for each in (REQUIREMENTS, COMPILER))
+    if not stamp.exists() or stamp.read_bytes() != made_from:
         venv.create(folder, clear=True, with_pip=True)
         install_argv = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
         subprocess.run([str(python), *install_argv, "--only-binary", ":all:", "-r", str(REQUIREMENTS)], check=True)
         data = next(folder.glob("lib/*/site-packages/botocore/data"))
         trim(data, re.findall(r'ARG AWS_SERVICES="(.*)"', (ROOT / "Dockerfile").read_text())[0].split())
-        stamp.write_bytes(REQUIREMENTS.read_bytes())
-    # As in the image, where nothing is compiled at start.
-    compile_argv = ["-m", "compileall", "-q", "gateway", "benchmarks/naive", "-x", "simulator"]
-    subprocess.run([str(python), *compile_argv], check=True, cwd=ROOT)
+        compile_bytecode(python, sysconfig.get_path("stdlib"), "--except", NOT_COMPILED)
+        compile_bytecode(python, str(folder / "lib"))
+        stamp.write_bytes(made_from)
+    compile_bytecode(python, str(ROOT / "gateway"), str(ROOT / "benchmarks" / "naive"))
     return python
+
+
+def compile_bytecode(python: Path, *arguments: str) -> None:
+    """As in the image, where nothing is compiled at start."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode_folder(python))}
+    subprocess.run([str(python), str(COMPILER), *arguments], check=True, env=environment)
+
+
+def bytecode_folder(python: Path) -> Path:
+    return python.parents[1] / "bytecode"
+
+
+def python_environment(python: Path, bedrock_port: int, secrets_port: int) -> dict[str, str]:
+    return {**aws_environment(bedrock_port, secrets_port), "PYTHONPYCACHEPREFIX": str(bytecode_folder(python))}
 
 
 def aws_environment(bedrock_port: int, secrets_port: int) -> dict[str, str]:
@@ -60,7 +79,7 @@ def chatrix(python: Path, port: int, bedrock_port: int, secrets_port: int, body:
         name="chatrix",
         argv=(str(python), "-m", "gateway", "serve"),
         environment={
-            **aws_environment(bedrock_port, secrets_port),
+            **python_environment(python, bedrock_port, secrets_port),
             "PORT": str(port),
             "CHATRIX_METRICS": "1",
             # The default of 256 is for one machine of a team; the bench opens a thousand.
@@ -77,7 +96,7 @@ def naive(python: Path, port: int, bedrock_port: int, secrets_port: int, body: b
     return Contender(
         name="naive",
         argv=(str(python), "-m", "benchmarks.naive.gateway", "--port", str(port)),
-        environment=aws_environment(bedrock_port, secrets_port),
+        environment=python_environment(python, bedrock_port, secrets_port),
         ready_path="/health",
         path="/v1/messages",
         headers={},

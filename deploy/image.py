@@ -25,7 +25,15 @@ ENGINES: Final = ("docker", "podman")
 FREE_BYTES: Final = 2 * 10**9
 SHORT_COMMIT: Final = 12
 # What gets into the image, or says how it is made.
-CONTEXT: Final = ("gateway", "Dockerfile", ".dockerignore", "requirements.txt", "LICENSE", "deploy/trim_botocore.py")
+CONTEXT: Final = (
+    "gateway",
+    "Dockerfile",
+    ".dockerignore",
+    "requirements.txt",
+    "LICENSE",
+    "deploy/compile_bytecode.py",
+    "deploy/trim_botocore.py",
+)
 
 
 @dataclass(frozen=True, slots=True)

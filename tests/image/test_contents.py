@@ -201,7 +201,8 @@ def copy_context(context: Path) -> None:
     """What an image is built from, but for the lock."""
     shutil.copytree(ROOT / "gateway", context / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
     (context / "deploy").mkdir()
-    for name in ("Dockerfile", ".dockerignore", "LICENSE", "deploy/trim_botocore.py"):
+    scripts = ("deploy/compile_bytecode.py", "deploy/trim_botocore.py")
+    for name in ("Dockerfile", ".dockerignore", "LICENSE", *scripts):
         shutil.copy2(ROOT / name, context / name)
 
 

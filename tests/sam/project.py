@@ -17,6 +17,7 @@ COPIED: Final = (
     ".dockerignore",
     "requirements.txt",
     "LICENSE",
+    "deploy/compile_bytecode.py",
     "deploy/trim_botocore.py",
     "samconfig.toml",
     "test-event.json",
