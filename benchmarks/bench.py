@@ -33,7 +33,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 GATE = RESULTS / "gate.json"
 BODIES = {"body_200kB": 200_000, "body_2MB": 2_000_000, "body_5MB": 5_000_000}
 QUICK_BODIES = {"body_200kB": 200_000}
-PLAYS = ("burst", "paced", "short", "single", "crowd")
+PLAYS = ("burst", "paced", "short", "single", "crowd", "scattered", "in_a_row")
+QUICK_PLAYS = ("burst", "paced", "short", "single")
+TO_DIRECT = frozenset({"single", "in_a_row", "crowd"})
 # More than this share above the committed ratio is too much.
 SLACK = 0.15
 GATE_ROUNDS = 6
@@ -73,7 +75,7 @@ class Bench:
                 self._say(f"-- round {number + 1} of {rounds}")
                 for name in plays:
                     play = getattr(scenarios, name)
-                    if name in ("single", "crowd"):
+                    if name in TO_DIRECT:
                         self.note(name, "direct", play(self._rig, direct, self._size))
                     for each in all_running:
                         if name not in UNPLAYABLE.get(each.contender.name, ()):
@@ -198,7 +200,7 @@ def play(size: Size, rounds: int, *, quick: bool, peers: bool = False) -> Figure
     with open_rig(ROOT / "build" / "bench" / "run") as rig:
         bench = Bench(rig, make_all(rig, peers=peers), size, partial(print, flush=True))
         bench.play_starts(1 if quick else 5, () if quick else (256, 1_000))
-        bench.play_rounds(rounds, QUICK_BODIES if quick else BODIES, PLAYS[: 4 if quick else 5])
+        bench.play_rounds(rounds, QUICK_BODIES if quick else BODIES, QUICK_PLAYS if quick else PLAYS)
         return bench.figures
 
 

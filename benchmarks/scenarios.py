@@ -55,11 +55,23 @@ def burst(rig: Rig, running: Running, size: Size) -> Numbers:
 
 
 def paced(rig: Rig, running: Running, size: Size) -> Numbers:
-    """200 streams at 50 events/s, one frame a write."""
+    """200 streams at 50 events/s, one frame a write, begun as one.
+
+    How many of their events come together depends on how long the contender takes for each request.
+    """
+    return streams_at_a_pace(rig, running, size, "--spread-us", "100")
+
+
+def scattered(rig: Rig, running: Running, size: Size) -> Numbers:
+    """The same, begun at random moments within a second and more: few events come together, whoever passes them on."""
+    return streams_at_a_pace(rig, running, size, "--spread-us", "6000", "--random-starts")
+
+
+def streams_at_a_pace(rig: Rig, running: Running, size: Size, *starts: str) -> Numbers:
     pace = Pace(size.paced_deltas, 1, SECOND_US // EVENTS_A_SECOND)
     rig.reference(running.contender, running.port, running.request, pace.deltas)
     before = running.cpu()
-    figures = rig.load(running, pace, "--streams", "200", "--spread-us", "100")
+    figures = rig.load(running, pace, "--streams", "200", *starts)
     if figures["events"] != 200 * pace.deltas:
         raise RigError(f"{running.contender.name} delivered {figures['events']} events of {200 * pace.deltas}")
     return {
@@ -80,8 +92,17 @@ def short(rig: Rig, running: Running, size: Size) -> Numbers:
 
 
 def single(rig: Rig, running: Running, size: Size) -> Numbers:
-    """One request after another: the time to the first token when nothing else is going on."""
-    figures = rig.load(running, WHOLE_ANSWER, "--requests", str(size.single_requests), "--pause-us", "2000")
+    """One request after another, with a rest between: the time to the first token when nothing else is going on."""
+    return one_at_a_time(rig, running, size, "--pause-us", "2000")
+
+
+def in_a_row(rig: Rig, running: Running, size: Size) -> Numbers:
+    """One request after another, the next as soon as the one before has its answer: caches are warm."""
+    return one_at_a_time(rig, running, size)
+
+
+def one_at_a_time(rig: Rig, running: Running, size: Size, *pause: str) -> Numbers:
+    figures = rig.load(running, WHOLE_ANSWER, "--requests", str(size.single_requests), *pause)
     return {"first_p50_us": figures["first_us"]["p50"], "first_p99_us": figures["first_us"]["p99"]}
 
 

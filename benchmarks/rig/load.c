@@ -1,13 +1,15 @@
 /* The clients: S connections that send one request R times each, and compare every reply with the first, byte for byte.
  *
  *   load --port P --request FILE [--streams S] [--requests R] [--first TEXT] [--event TEXT] [--save FILE]
- *        [--leave-after N] [--spread-us U] [--pause-us U] [--timeout-s T] [--reconnect] [--expect FILE]
+ *        [--leave-after N] [--spread-us U] [--pause-us U] [--timeout-s T] [--reconnect] [--expect FILE] [--random-starts]
  *
  * FILE holds the bytes of one whole HTTP request. One more request is sent before all others: its reply is what the others
  * must equal, and it is not in the figures. Left out of the comparison is what differs by right: the values of "id" and
  * "created". TEXT of --event is counted, TEXT of --first ends the time to the first token; a gap is the time between two
  * reads of a stream that brought events. --leave-after hangs up behind the N-th event. --reconnect takes a new connection
- * for each request. --expect takes the reply that all must equal from a file of --save. Prints one JSON object; exits with 1, and says why, if that first reply was no whole 200.
+ * for each request. --expect takes the reply that all must equal from a file of --save. Streams begin U microseconds
+ * (--spread-us) after each other, or with --random-starts at random moments within as much for all. Prints one JSON
+ * object; exits with 1, and says why, if that first reply was no whole 200.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,7 +40,7 @@ static const char *first_text = "text_delta", *event_text = "event: content_bloc
 static size_t streams = 1, requests_each = 1, leave_after;
 static uint64_t spread_us, pause_us;
 static double timeout_s = 60;
-static bool reconnect;
+static bool reconnect, random_starts;
 
 static char *request;
 static size_t request_length;
@@ -463,8 +465,8 @@ static void handle(struct stream *s, uint32_t happened) {
 
 /* --- all of them */
 
-/* Starts what is due. Returns how long nothing else is, in milliseconds. */
-static int start_due(struct stream *all, size_t count, uint64_t now, uint64_t ends) {
+/* Starts what is due. Returns how long nothing else is, in microseconds. */
+static uint64_t start_due(struct stream *all, size_t count, uint64_t now, uint64_t ends) {
     uint64_t next = ends;
     for (size_t i = 0; i < count; i++) {
         if (all[i].phase != IDLE)
@@ -476,7 +478,17 @@ static int start_due(struct stream *all, size_t count, uint64_t now, uint64_t en
         else if (all[i].starts < next)
             next = all[i].starts;
     }
-    return next <= now ? 0 : (int)((next - now) / 1000 + 1);
+    return next <= now ? 0 : next - now;
+}
+
+/* The same in every run. With equal distances, or all at once, the pace of all streams would fall into a pattern that
+ * depends on how long a gateway takes for one request. */
+static uint64_t random_below(uint64_t limit) {
+    static uint64_t state = 88172645463325252ULL;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return limit == 0 ? 0 : state % limit;
 }
 
 static void run(size_t count) {
@@ -484,16 +496,19 @@ static void run(size_t count) {
     uint64_t start = now_us(), ends = start + (uint64_t)(timeout_s * 1e6);
     for (size_t i = 0; i < count; i++) {
         all[i].fd = -1;
-        all[i].starts = start + i * spread_us;
+        all[i].starts = start + (random_starts ? random_below(count * spread_us) : i * spread_us);
     }
     unfinished = count;
     while (unfinished > 0) {
         uint64_t now = now_us();
         if (now >= ends)
             break;
-        int wait = start_due(all, count, now, ends);
+        uint64_t wait = start_due(all, count, now, ends);
+        if (unfinished == 0)
+            wait = 0;
+        struct timespec limit = {.tv_sec = wait / 1000000, .tv_nsec = wait % 1000000 * 1000};
         struct epoll_event happened[MAX_EVENTS];
-        int number = epoll_wait(poller, happened, MAX_EVENTS, unfinished > 0 ? wait : 0);
+        int number = epoll_pwait2(poller, happened, MAX_EVENTS, &limit, NULL);
         for (int i = 0; i < number; i++) {
             struct stream *s = happened[i].data.ptr;
             if (s->fd >= 0)
@@ -556,7 +571,7 @@ static void read_options(int argc, char **argv) {
         {"save", required_argument, NULL, 'o'},        {"leave-after", required_argument, NULL, 'l'},
         {"spread-us", required_argument, NULL, 'u'},   {"pause-us", required_argument, NULL, 'w'},
         {"timeout-s", required_argument, NULL, 't'},   {"reconnect", no_argument, NULL, 'c'},
-        {"expect", required_argument, NULL, 'x'},     
+        {"expect", required_argument, NULL, 'x'},      {"random-starts", no_argument, NULL, 'z'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -575,6 +590,7 @@ static void read_options(int argc, char **argv) {
         case 't': timeout_s = strtod(optarg, NULL); break;
         case 'c': reconnect = true; break;
         case 'x': expect_path = optarg; break;
+        case 'z': random_starts = true; break;
         default: exit(2);
         }
     }

@@ -75,7 +75,8 @@ class FrameDecoder:
         """Behind the frames that were returned."""
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        self.check()
+        if self.damage is not None:
+            raise self.damage
         self._pending_bytes += len(chunk)
         if self._pending_bytes < self._needed_bytes:
             self._pieces.append(chunk)
@@ -83,11 +84,14 @@ class FrameDecoder:
         buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
         frames: list[Frame] = []
         try:
-            self._keep(buffer, self._decode_whole(buffer, frames))
+            start = self._decode_whole(buffer, frames)
         except FrameError as damage:
             self.damage = damage
             if not frames:
                 raise
+            return frames
+        self._pending_bytes = len(buffer) - start
+        self._pieces = [buffer[start:]] if self._pending_bytes else []
         return frames
 
     def _decode_whole(self, buffer: bytes, frames: list[Frame]) -> int:
@@ -113,10 +117,6 @@ class FrameDecoder:
             frames.append(_new_frame((headers, buffer[payload_at:crc_at])))
             start += total_bytes
         return start
-
-    def _keep(self, buffer: bytes, start: int) -> None:
-        self._pending_bytes = len(buffer) - start
-        self._pieces = [buffer[start:]] if self._pending_bytes else []
 
     def check(self) -> None:
         """Raises the damage behind the frames that `feed` returned: whoever waits for more bytes may wait for ever."""

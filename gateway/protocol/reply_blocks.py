@@ -115,6 +115,8 @@ class BlockWriter:
         text = delta.get("text")
         if isinstance(text, str):
             # Most of a stream, and therefore first.
+            if text and self._written and self._kind == TEXT:
+                return closing + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
             return closing + self._text(text)
         for member, content in delta.items():
             known = self._deltas.get(member)

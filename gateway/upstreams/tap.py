@@ -167,7 +167,21 @@ class FrameBody:
         if self._chunks.ended:
             self._end(data)
             return
-        self._take(data)
+        self.total_bytes += len(data)
+        try:
+            payload = self._chunks.feed(data)
+            frames = self._frames.feed(payload) if payload else []
+        except ChunkError as error:
+            self.set_exception(aiohttp.ClientPayloadError(str(error)))
+            return
+        except FrameError as damage:
+            self.set_exception(damage)
+            return
+        if frames:
+            self._give(frames, len(payload))
+            # Behind good frames may have been a bad one: whoever waits for more bytes may wait for ever.
+            if self._frames.damage is not None:
+                self.set_exception(self._frames.damage)
         if last := self._chunks.last:
             self._end(last)
 
@@ -185,23 +199,6 @@ class FrameBody:
         self._protocol.data_received(data if end is None else data[: end - before])
         if self.has_come:
             self._wake()
-
-    def _take(self, data: bytes) -> None:
-        self.total_bytes += len(data)
-        try:
-            payload = self._chunks.feed(data)
-            frames = self._frames.feed(payload) if payload else []
-        except ChunkError as error:
-            self.set_exception(aiohttp.ClientPayloadError(str(error)))
-            return
-        except FrameError as damage:
-            self.set_exception(damage)
-            return
-        if frames:
-            self._give(frames, len(payload))
-            # Behind good frames may have been a bad one: whoever waits for more bytes may wait for ever.
-            if self._frames.damage is not None:
-                self.set_exception(self._frames.damage)
 
     def _give(self, frames: list[Frame], size_bytes: int) -> None:
         if self._sink is not None:
