@@ -86,6 +86,9 @@ class Exchange:
         except BaseException:
             answer.close()
             raise
+        if transport.get_write_buffer_size():
+            # Answered before all of the request was taken: who does that may never take the rest, or what follows it.
+            answer.content.on_eof(transport.abort)
         return answer
 
 
