@@ -607,8 +607,8 @@ HOW_IT_ENDS: Final = (
     Mutation(
         "silence inside an answer may last for ever",
         BEDROCK,
-        "read_timeout=settings.idle_timeout_seconds",
-        "read_timeout=None",
+        "self._idle_seconds = settings.idle_timeout_seconds",
+        "self._idle_seconds = 86_400.0",
         f"{IN_ENDINGS}a_silence_that_does_not_end_ends_the_answer",
     ),
     Mutation(

@@ -9,19 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from deploy.image import CONTEXT
 from tests.infra.terraform import surroundings
 from tests.sam.installation import ROOT
 
-COPIED: Final = (
-    "Dockerfile",
-    ".dockerignore",
-    "requirements.txt",
-    "LICENSE",
-    "deploy/compile_bytecode.py",
-    "deploy/trim_botocore.py",
-    "samconfig.toml",
-    "test-event.json",
-)
+# The image's context, of which the gateway's folder is copied without its caches, and what sam itself reads.
+COPIED: Final = (*(name for name in CONTEXT if name != "gateway"), "samconfig.toml", "test-event.json")
 # What a person's own runs have left there.
 LEFT_OUT: Final = (".aws-sam*", ".terraform*", "*.tfstate*", "*.tfvars")
 COMMAND_SECONDS: Final = 300.0
