@@ -38,7 +38,7 @@ RUN case "${TARGETARCH:-$(uname -m)}" in \
         arm64 | aarch64) machine=aarch64 ;; \
         *) echo "chatrix: no wheels for '${TARGETARCH:-$(uname -m)}'; build with --platform linux/amd64 or linux/arm64" >&2; exit 1 ;; \
     esac \
-    && python -m pip install --require-hashes --only-binary :all: --no-compile --no-cache-dir \
+    && python -m pip install --require-hashes --only-binary :all: --no-deps --no-compile --no-cache-dir \
         --disable-pip-version-check --root-user-action ignore --target packages \
         --platform "manylinux_2_28_$machine" --platform "manylinux_2_17_$machine" --platform "manylinux2014_$machine" \
         --requirement /build/requirements.txt

@@ -26,7 +26,7 @@ def install(cache: Path) -> None:
         return
     venv.create(folder, clear=True, with_pip=True)
     python = str(folder / "bin" / "python")
-    subprocess.run([python, *PIP_INSTALL, "--only-binary", ":all:", "-r", str(LOCK)], check=True)
+    subprocess.run([python, *PIP_INSTALL, "--only-binary", ":all:", "--no-deps", "-r", str(LOCK)], check=True)
     shutil.copyfile(LOCK, stamp)
 
 
