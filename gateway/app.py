@@ -20,8 +20,10 @@ from gateway.middleware import COLD_START, LOGGER, ROUTE_OF, SETTINGS, ColdStart
 from gateway.protocol.calibration import Calibration
 from gateway.protocol.errors import ApiError
 from gateway.resolving import RESOLVER, model_resolver
+from gateway.rounds import Rounds
 from gateway.secret_store import open_secrets_reader
 from gateway.settings import Settings
+from gateway.streaming import PING_ROUNDS
 from gateway.upstreams.bedrock import open_bedrock
 from gateway.upstreams.counting import TokenCounting
 from gateway.upstreams.inference_profiles import open_inference_profiles
@@ -42,6 +44,7 @@ def build_app(settings: Settings) -> web.Application:
     app[ROUTE_OF] = route_of
     app[ADMISSION] = Admission(settings.max_streams, settings.max_bodies_bytes)
     app[STOPPING] = Stopping()
+    app[PING_ROUNDS] = Rounds(min(settings.ping_seconds, settings.commit_seconds or settings.ping_seconds))
     app.cleanup_ctx.append(aws_clients)
     app.on_response_prepare.append(name_server)
     app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=expect_nothing)

@@ -3,8 +3,7 @@
 `messages` is the line the whole project serves: bytes, MessagesRequest, ConverseRequest, events, bytes.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -12,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from gateway import __version__
-from gateway.access import Admission, Place
+from gateway.access import Admission
 from gateway.counting import TokenCounter
 from gateway.intake import GATEKEEPER, authenticate, read_body
 from gateway.listing import list_models, retrieve_model
@@ -23,10 +22,9 @@ from gateway.protocol.errors import GatewayError, InvalidRequest, NotFound
 from gateway.protocol.features import FEATURES
 from gateway.protocol.from_converse import StreamTranslator
 from gateway.protocol.parsing import parse, parse_count
-from gateway.streaming import Upstream, stream_reply, upstream_headers, whole_reply
+from gateway.streaming import stream_reply, upstream_headers, whole_reply
 from gateway.understanding import LONG_BODY_BYTES, Call, understand
 from gateway.upstreams.bedrock import Bedrock
-from gateway.upstreams.stream import BedrockStream
 
 ADMISSION: Final = web.AppKey("admission", Admission)
 BEDROCK: Final = web.AppKey("bedrock", Bedrock)
@@ -51,9 +49,8 @@ async def messages(request: web.Request) -> web.StreamResponse:
         body = app[BEDROCK].choose_form(call.resolution.model_id, call.body)
         if body is not call.body:
             line.lose(body.dropped, body.approximated)
-        upstream = letting_go(
-            app[BEDROCK].converse_stream(call.resolution.model_id, body, line, max_tokens=call.request.max_tokens),
-            place,
+        upstream = app[BEDROCK].converse_stream(
+            call.resolution.model_id, body, line, max_tokens=call.request.max_tokens, on_acceptance=place.let_go
         )
         headers = call.headers | disclosure(line.dropped, line.approximated)
         # A request is often a hundred times as long as its answer, and must not stay as long in memory.
@@ -69,14 +66,6 @@ async def messages(request: web.Request) -> web.StreamResponse:
         if translator.usage is not None:
             calibration.observe(model, estimate, translator.usage)
         return response
-
-
-@asynccontextmanager
-async def letting_go(upstream: Upstream, place: Place) -> AsyncIterator[BedrockStream]:
-    """What Bedrock has accepted it will not be sent again."""
-    async with upstream as stream:
-        place.let_go()
-        yield stream
 
 
 def start_translator(call: Call, line: AccessLine, input_tokens_estimate: int) -> StreamTranslator:
@@ -156,7 +145,7 @@ ROUTES: Final[Mapping[str, Mapping[str, Handler]]] = {
 
 async def dispatch(request: web.Request) -> web.StreamResponse:
     """Look the path up in ROUTES, forgiving what base URLs get wrong: `//v1/messages`, `/v1/v1/messages`."""
-    methods = ROUTES.get(route_of(request.path) or "")
+    methods = ROUTES.get(request[LINE].path)
     if methods is None:
         raise NotFound(f"There is nothing at this path. Endpoints: {', '.join(ROUTES)}.")
     handler = methods.get(request.method)
@@ -167,6 +156,8 @@ async def dispatch(request: web.Request) -> web.StreamResponse:
 
 
 def route_of(path: str) -> str | None:
+    if path in ROUTES:
+        return path
     path = canonical_path(path)
     route = ONE_MODEL if path.startswith("/v1/models/") else path
     return route if route in ROUTES else None

@@ -94,8 +94,8 @@ class Exchange:
 
 def encode_head(path: str, headers: Mapping[str, str]) -> bytes:
     """Raises ValueError for a line break, behind which anything could follow."""
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n"
+    if not head.count("\n") == head.count("\r") == len(lines) + 2:
         raise ValueError("A header holds a line break.")
     return head.encode()

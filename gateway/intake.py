@@ -33,7 +33,7 @@ async def read_body(request: web.Request, place: Place) -> bytes:
     place.hold(request.content_length or 0)
     if request.content.is_eof():
         # It came with the head.
-        return await read_limited(request, settings, place)
+        return limited(request, settings, place, request.content.read_nowait())
     try:
         async with asyncio.timeout(settings.body_timeout_seconds):
             await ask_for_body(request)
@@ -61,6 +61,14 @@ async def read_limited(request: web.Request, settings: Settings, place: Place) -
         if unannounced:
             place.hold(len(chunk))
     return b"".join(chunks)
+
+
+def limited(request: web.Request, settings: Settings, place: Place, body: bytes) -> bytes:
+    if len(body) > settings.max_body_bytes:
+        raise too_large(settings)
+    if request.content_length is None:
+        place.hold(len(body))
+    return body
 
 
 async def expect_nothing(_: web.Request) -> None:

@@ -218,7 +218,9 @@ class AccessLine(msgspec.Struct):
             "upstream_message": self.upstream_message,
             "trace": self.trace,
         }
-        return {name: value for name, value in values.items() if value is not None}
+        for name in [name for name, value in values.items() if value is None]:
+            del values[name]
+        return values
 
     def elapsed_ms(self) -> float:
         return round((time.monotonic() - self.started) * 1000, 1)

@@ -47,8 +47,9 @@ def metrics_line(line: AccessLine, service: str, fields: dict[str, Any]) -> str:
 def metrics_record(line: AccessLine, service: str, fields: dict[str, Any]) -> dict[str, Any]:
     measured = values(line)
     empty = empty_record(tuple(measured), service)
-    record = {name: value for name, value in fields.items() if name not in LEFT_TO_THE_LOG}
-    record |= empty
+    record = {**fields, **empty}
+    for name in LEFT_TO_THE_LOG:
+        record.pop(name, None)
     record["_aws"] = {**empty["_aws"], "Timestamp": int(time.time() * 1000)}
     for name, value in measured.items():
         record[name] = [value]
@@ -66,19 +67,19 @@ def empty_record(names: tuple[str, ...], service: str) -> dict[str, Any]:
 
 def values(line: AccessLine) -> dict[str, float]:
     """Without those that this request does not have: a mean over them would be wrong."""
-    measured: dict[str, float | None] = {
-        "Duration": line.elapsed_ms(),
-        "TimeToFirstEvent": line.first_event_ms,
+    measured: dict[str, float] = {"Duration": line.elapsed_ms()}
+    if line.first_event_ms is not None:
+        measured["TimeToFirstEvent"] = line.first_event_ms
+    return measured | {
         "Errors": float(failed(line)),
         "Throttles": float(throttled(line)),
         **tokens(line.usage),
         "Drops": float(len(line.dropped) + len(line.approximated)),
         "ColdStart": float(line.cold_start),
     }
-    return {name: value for name, value in measured.items() if value is not None}
 
 
-def tokens(usage: Usage | None) -> dict[str, float | None]:
+def tokens(usage: Usage | None) -> dict[str, float]:
     if usage is None:
         return {}
     return {

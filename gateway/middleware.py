@@ -53,8 +53,9 @@ COLD_START: Final = web.AppKey("cold_start", ColdStart)
 
 @web.middleware
 async def request_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    invocation = read_invocation(request.headers, request.app[SETTINGS])
-    line = begin_line(request, invocation)
+    app = request.app
+    invocation = read_invocation(request.headers, app[SETTINGS])
+    line = begin_line(request, app, invocation)
     request[LINE] = line
     request[INVOCATION] = invocation
     try:
@@ -68,7 +69,7 @@ async def request_boundary(request: web.Request, handler: Handler) -> web.Stream
         return response
     finally:
         if is_logged(request):
-            settle(request.app, line)
+            settle(app, line)
 
 
 def note_leaving(request: web.Request, line: AccessLine) -> None:
@@ -84,13 +85,13 @@ def is_logged(request: web.Request) -> bool:
     return request.path not in UNLOGGED_PATHS
 
 
-def begin_line(request: web.Request, invocation: Invocation) -> AccessLine:
+def begin_line(request: web.Request, app: web.Application, invocation: Invocation) -> AccessLine:
     return AccessLine(
         request_id=new_request_id(),
         method=request.method,
-        path=request.app[ROUTE_OF](request.path) or NO_ROUTE,
+        path=app[ROUTE_OF](request.path) or NO_ROUTE,
         lambda_request_id=invocation.request_id,
-        cold_start=is_logged(request) and request.app[COLD_START].take(),
+        cold_start=is_logged(request) and app[COLD_START].take(),
     )
 
 

@@ -22,6 +22,7 @@ from gateway.protocol.disposition import disclosure
 from gateway.protocol.errors import Overloaded, encode_error
 from gateway.protocol.eventstream import Frame
 from gateway.protocol.from_converse import StreamTranslator
+from gateway.rounds import Rounds
 from gateway.settings import Settings
 from gateway.upstreams.stream import BedrockStream
 
@@ -37,13 +38,20 @@ LOST_LATE: Final = (
     "again: it will be answered without, and say so."
 )
 
+PING_ROUNDS: Final = web.AppKey("ping_rounds", Rounds)
+
 Upstream = AbstractAsyncContextManager[BedrockStream]
 
 
 class EventStream(web.StreamResponse):
-    """aiohttp's, of which the head goes out with the first events, in one call of the system."""
+    """aiohttp's. Its head goes out with the first events and its end with the last, each in one call of the system."""
 
     _send_headers_immediately = False
+    last_events = b""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        last, self.last_events = self.last_events, b""
+        await super().write_eof(last + data)
 
 
 class EventWriter:
@@ -88,6 +96,15 @@ class EventWriter:
         transport.write(b"%x\r\n%b\r\n" % (len(events), events))
         return not self._protocol.writing_paused
 
+    def write_with_the_end(self, events: bytes) -> None:
+        """The last ones. Nothing but `write_what_is_left` may follow, or the end."""
+        self._response.last_events = events
+
+    async def write_what_is_left(self) -> None:
+        events, self._response.last_events = self._response.last_events, b""
+        if events:
+            await self.write(events)
+
     @property
     def takes_at_once(self) -> bool:
         """The status line has gone out, and what follows goes in chunks (to HTTP/1.0 it does not)."""
@@ -130,7 +147,7 @@ async def stream_reply(
     """
     writer = EventWriter(request, headers, line)
     failure: Exception | None = None
-    pings = Pings(writer, settings)
+    pings = Pings(writer, settings, request.app[PING_ROUNDS])
     try:
         await ending_of(request, line, settings).limit(_relay(upstream, translator, writer, line))
     except Stopped as stopped:
@@ -175,44 +192,36 @@ async def _accumulate(upstream: Upstream, translator: StreamTranslator, line: Ac
 class Pings:
     """Commits to 200 when Bedrock is late, and pings in every silence after that, until it is stopped."""
 
-    def __init__(self, writer: EventWriter, settings: Settings) -> None:
+    def __init__(self, writer: EventWriter, settings: Settings, rounds: Rounds) -> None:
         self._writer = writer
         self._settings = settings
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._rounds = rounds
         self._ping: asyncio.Task[None] | None = None
-        self._stopped = False
-        self._look()
+        rounds.join(self)
+        if not settings.commit_seconds:
+            self.look()
 
-    def _look(self) -> None:
-        if self._stopped:
-            return
+    def look(self) -> None:
         writer, settings = self._writer, self._settings
         allowed_seconds = settings.ping_seconds if writer.committed else settings.commit_seconds
-        wait_seconds = settings.ping_seconds if writer.whole else allowed_seconds - writer.quiet_seconds()
-        if wait_seconds > 0:
-            # The answer may begin meanwhile, and then be silent: look again after a ping's time at most.
-            self._timer = self._loop.call_later(min(wait_seconds, settings.ping_seconds), self._look)
-        else:
+        if writer.quiet_seconds() >= allowed_seconds and self._ping is None and not writer.whole:
             # It may have to wait for the client.
-            self._ping = self._loop.create_task(self._write())
-            self._ping.add_done_callback(self._look_again)
+            self._ping = asyncio.get_running_loop().create_task(self._write())
+            self._ping.add_done_callback(self._written)
 
     async def _write(self) -> None:
         # The end may have come since we looked.
         if not self._writer.whole:
             await self._writer.write(sse.PING)
 
-    def _look_again(self, ping: asyncio.Task[None]) -> None:
+    def _written(self, ping: asyncio.Task[None]) -> None:
         # One that failed was the last one: the client has gone, and whoever answers will find the same.
         if not ping.cancelled() and ping.exception() is None:
-            self._look()
+            self._ping = None
 
     async def stop(self) -> None:
         """Nothing comes of it any more when this has returned."""
-        self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._rounds.leave(self)
         if self._ping is not None and not self._ping.done():
             self._ping.cancel()
             await asyncio.wait((self._ping,))
@@ -238,6 +247,9 @@ async def _relay(upstream: Upstream, translator: StreamTranslator, writer: Event
                     raise failure
                 if writer.takes_at_once and not translator.done:
                     await _relay_at_once(stream, translator, writer)
+            if not stream.has_ended:
+                # Whoever waits for the end of an answer need not wait for that of Bedrock's.
+                await writer.write_what_is_left()
         if events := translator.finish():
             writer.whole = True
             await writer.write(events)
@@ -257,6 +269,9 @@ async def _relay_at_once(stream: BedrockStream, translator: StreamTranslator, wr
         if failure is not None:
             failures.append(failure)
         writer.whole = translator.done
+        if translator.done and failure is None:
+            writer.write_with_the_end(written)
+            return False
         keeps_up = writer.write_now(written) if written else True
         return keeps_up and failure is None and not translator.done
 
@@ -270,10 +285,7 @@ def _translate(frames: list[Frame], translator: StreamTranslator) -> tuple[bytes
     """One read gives one write. What came before a broken frame is the caller's, and goes out before the error."""
     events: list[bytes] = []
     try:
-        if len(frames) == 1:
-            return translator.feed(frames[0]), None
-        for frame in frames:
-            events.append(translator.feed(frame))  # noqa: PERF401  # what was fed before a bad frame must be kept
+        translator.feed_all(frames, events)
     except Exception as failure:  # noqa: BLE001  # raised by the caller, behind what it writes
         return b"".join(events), failure
     return b"".join(events), None
@@ -282,6 +294,7 @@ def _translate(frames: list[Frame], translator: StreamTranslator) -> tuple[bytes
 async def _write_error(writer: EventWriter, failure: Exception, line: AccessLine) -> None:
     """One `error` event, and the body then ends as it should: behind Lambda's adapter a broken body turns into text."""
     error = line.note_failure(failure)
+    await writer.write_what_is_left()
     await writer.write(b"event: error\ndata: %b\n\n" % encode_error(error, line.request_id))
 
 

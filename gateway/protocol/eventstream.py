@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html and b
 """
 
 import struct
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -32,6 +32,7 @@ FIXED_HEADER_BYTES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 _PRELUDE: Final = struct.Struct(">III")
 _LENGTHS: Final = struct.Struct(">II")
 _U32: Final = struct.Struct(">I")
+_u32_at: Final = _U32.unpack_from
 _U16: Final = struct.Struct(">H")
 
 
@@ -98,24 +99,22 @@ class FrameDecoder:
         """Appends the whole frames in `buffer`; the place where the next one begins. The gateway's hottest loop."""
         start, end = 0, len(buffer)
         self._needed_bytes = PRELUDE_BYTES
-        while end - start >= PRELUDE_BYTES:
-            total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack_from(buffer, start)
-            if crc32(buffer[start : start + 8]) != prelude_crc:
-                raise FrameError("the checksum of a frame's prelude does not match")
-            check_lengths(total_bytes, headers_bytes)
-            if end - start < total_bytes:
+        while (headers_at := start + PRELUDE_BYTES) <= end:
+            total_bytes, headers_bytes = read_prelude(buffer[start:headers_at])
+            next_start = start + total_bytes
+            if next_start > end:
                 self._needed_bytes = total_bytes
                 break
-            crc_at = start + total_bytes - MESSAGE_CRC_BYTES
-            if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:
+            crc_at = next_start - MESSAGE_CRC_BYTES
+            if crc32(buffer[start:crc_at]) != _u32_at(buffer, crc_at)[0]:
                 raise FrameError("the checksum of a frame does not match")
-            payload_at = start + PRELUDE_BYTES + headers_bytes
-            raw_headers = buffer[start + PRELUDE_BYTES : payload_at]
+            payload_at = headers_at + headers_bytes
+            raw_headers = buffer[headers_at:payload_at]
             headers = _headers.get(raw_headers)
             if headers is None:
                 headers = new_headers(raw_headers)
             frames.append(_new_frame((headers, buffer[payload_at:crc_at])))
-            start += total_bytes
+            start = next_start
         return start
 
     def check(self) -> None:
@@ -128,6 +127,17 @@ class FrameDecoder:
         self.check()
         if self._pending_bytes:
             raise FrameCut(f"the stream ended inside a frame, after {self._pending_bytes} of its bytes")
+
+
+# A stream's frames have a few hundred lengths: most preludes have been checked before.
+@lru_cache(maxsize=1024)
+def read_prelude(prelude: bytes) -> tuple[int, int]:
+    """The bytes of the whole frame, and of its headers. Raises `FrameError`."""
+    total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack(prelude)
+    if crc32(prelude[:8]) != prelude_crc:
+        raise FrameError("the checksum of a frame's prelude does not match")
+    check_lengths(total_bytes, headers_bytes)
+    return total_bytes, headers_bytes
 
 
 def new_headers(raw_headers: bytes) -> dict[str, str]:

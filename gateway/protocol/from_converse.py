@@ -4,14 +4,16 @@ The content is `reply_blocks.py`'s. What is surprising here: `messageStop` is he
 token counts, whichever comes first; and only `messageStop` makes an answer whole.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
+
+from orjson import JSONDecodeError, loads
 
 from gateway.protocol import sse
 from gateway.protocol.bedrock_errors import from_bedrock
 from gateway.protocol.errors import ApiError, UpstreamProtocolError
 from gateway.protocol.eventstream import Frame
-from gateway.protocol.payloads import parse_payload, readable_payload
+from gateway.protocol.payloads import readable_payload
 from gateway.protocol.redaction import redact
 from gateway.protocol.reply_blocks import BlockWriter
 from gateway.protocol.response_fields import ResponseFields, read_response_fields
@@ -84,6 +86,9 @@ class StreamTranslator:
             "messageStop": self._message_stop,
             "metadata": self._take_metadata,
         }
+        self._headers: Mapping[str, str] | None = None
+        self._translate: Callable[[dict[str, Any]], bytes] = self._unknown_event
+        """What translates the events that have those headers."""
 
     @property
     def unknown_events(self) -> int:
@@ -92,16 +97,29 @@ class StreamTranslator:
 
     def feed(self, frame: Frame) -> bytes:
         """The events that this frame completes; often one, sometimes none. After the end, all frames say nothing."""
-        if self.done:
-            return b""
-        headers, raw_payload = frame
-        if headers.get(":message-type") != "event":
-            self._raise_for(headers, raw_payload)
-        translate = self._events.get(headers.get(":event-type", ""))
-        if translate is None:
-            self._unknown_events += 1
-            return b""
-        return translate(parse_payload(raw_payload))
+        events: list[bytes] = []
+        self.feed_all((frame,), events)
+        return b"".join(events)
+
+    def feed_all(self, frames: Iterable[Frame], events: list[bytes]) -> None:
+        """`feed` for each, into `events`: what has been appended when one of them raises stands."""
+        for headers, raw_payload in frames:
+            if self.done:
+                return
+            # Nearly all are deltas, and to the decoder equal headers are one and the same object.
+            if headers is not self._headers:
+                if headers.get(":message-type") != "event":
+                    self._raise_for(headers, raw_payload)
+                self._translate = self._events.get(headers.get(":event-type", ""), self._unknown_event)
+                self._headers = headers
+            try:
+                payload = loads(raw_payload)
+            except JSONDecodeError as error:
+                # In an undamaged frame it is still a lost piece of the answer.
+                raise UpstreamProtocolError("Bedrock sent an event that is not JSON.") from error
+            if type(payload) is not dict:
+                raise UpstreamProtocolError("Bedrock sent an event that is not a JSON object.")
+            events.append(self._translate(payload))
 
     def finish(self) -> bytes:
         """The body has ended. What was held back, or `UpstreamProtocolError` if the answer is not whole."""
@@ -112,6 +130,10 @@ class StreamTranslator:
                 "Bedrock's stream ended before completion: the answer is not whole.", fault="stream_truncated"
             )
         return self._end()
+
+    def _unknown_event(self, _: dict[str, Any]) -> bytes:
+        self._unknown_events += 1
+        return b""
 
     # --- the beginning
 

@@ -9,17 +9,6 @@ import orjson
 from gateway.protocol.errors import UpstreamProtocolError
 
 
-def parse_payload(raw_payload: bytes) -> dict[str, Any]:
-    """The JSON object in a frame. Broken JSON in an undamaged frame is still a lost piece of the answer."""
-    try:
-        payload = orjson.loads(raw_payload)
-    except orjson.JSONDecodeError as error:
-        raise UpstreamProtocolError("Bedrock sent an event that is not JSON.") from error
-    if not isinstance(payload, dict):
-        raise UpstreamProtocolError("Bedrock sent an event that is not a JSON object.")
-    return payload
-
-
 def encode_json(value: object) -> bytes:
     """What Bedrock sent, written again: orjson reads 1,024 levels and writes 254."""
     try:
@@ -31,9 +20,10 @@ def encode_json(value: object) -> bytes:
 def readable_payload(raw_payload: bytes) -> dict[str, Any]:
     """An exception's name tells what it is even where its message cannot be read."""
     try:
-        return parse_payload(raw_payload)
-    except UpstreamProtocolError:
+        payload = orjson.loads(raw_payload)
+    except orjson.JSONDecodeError:
         return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def block_index(payload: Mapping[str, Any]) -> int:

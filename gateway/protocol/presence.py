@@ -28,7 +28,8 @@ class Presence(msgspec.Struct):
     def note(self, disposition: Disposition) -> None:
         """Applies the rows of what is present. Raises `InvalidRequest` for what they refuse."""
         for name, path in self.known.items():
-            disposition.note(name, path)
+            if FEATURES[name].fate != "kept":
+                disposition.note(name, path)
         for name, path in self.unknown.items():
             disposition.note_unknown(UNKNOWN_FIELD, name, path)
 
@@ -48,6 +49,8 @@ def _collect(parsed: dict[str, Any], struct: Struct, prefix: str, path: str, pre
             if rows.get(field, UNKNOWN_FIELD) is not None and not _says_nothing(value):
                 _add(presence, field, prefix + field, path + field)
     for field in nesting:
+        if field not in parsed:
+            continue
         value = getattr(struct, field)
         if type(value) is tuple:
             _collect_all(parsed[field], value, prefix + field, path + field, presence)

@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
+from orjson import dumps
 
 from gateway.protocol import sse
 from gateway.protocol.citations import from_citation
@@ -31,12 +31,14 @@ AS_ANSWER: Final = "tool use told as the answer"
 UNDECIDED: Final = ""
 
 SERVER_TOOL: Final = "server_tool_use"
+_NO_INDEX: Final = object()
 
 # One record per delta, only the changing part is encoded: a stream is mostly these.
 _TEXT_DELTA: Final = (
     b"event: content_block_delta\ndata: "
     b'{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%b}}\n\n'
 )
+_PLAIN_DELTA: Final = _TEXT_DELTA.replace(b"%b", b"%%b")
 _THINKING_DELTA: Final = (
     b"event: content_block_delta\ndata: "
     b'{"type":"content_block_delta","index":%d,"delta":{"type":"thinking_delta","thinking":%b}}\n\n'
@@ -75,6 +77,10 @@ class BlockWriter:
         self._block_open = False
         self._kind = UNDECIDED
         self._written = False
+        self._plain_index: object = _NO_INDEX
+        """Upstream's index of the open block while more of its text needs nothing but to be written."""
+        self._plain_delta = b""
+        """How: a template."""
         self._redacted: list[bytes] = []
         self._held: list[str] = []
         # Members of ContentBlockDelta, all but `image`, which no model asked through Messages may answer with.
@@ -104,19 +110,21 @@ class BlockWriter:
         return closing
 
     def delta(self, payload: dict[str, Any]) -> bytes:
+        delta = payload.get("delta")
+        # Most of a stream, and therefore first.
+        if type(delta) is dict and payload.get("contentBlockIndex") == self._plain_index:
+            text = delta.get("text")
+            if type(text) is str and text:
+                return self._plain_delta % dumps(text)
         closing = (
             b""
             if self._block_open and payload.get("contentBlockIndex") == self._upstream_index
             else self._open(payload)
         )
-        delta = payload.get("delta")
         if not isinstance(delta, dict):
             raise UpstreamProtocolError("Bedrock sent a delta without its content.")
         text = delta.get("text")
         if isinstance(text, str):
-            # Most of a stream, and therefore first.
-            if text and self._written and self._kind == TEXT:
-                return closing + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
             return closing + self._text(text)
         for member, content in delta.items():
             known = self._deltas.get(member)
@@ -148,14 +156,15 @@ class BlockWriter:
             self._held.append(text)
             return b""
         opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
-        return opening + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
+        self._plain_index, self._plain_delta = self._upstream_index, _PLAIN_DELTA % self._next_index
+        return opening + self._plain_delta % dumps(text)
 
     def _tell(self, text: str) -> bytes:
         """What is no text of the model's, as text."""
         if not text:
             return b""
         opening = b"" if self._written else self._write_start({"type": "text", "text": ""})
-        return opening + _TEXT_DELTA % (self._next_index, orjson.dumps(text))
+        return opening + _TEXT_DELTA % (self._next_index, dumps(text))
 
     def _citation(self, citation: dict[str, Any]) -> bytes:
         self._expect(TEXT)
@@ -187,9 +196,9 @@ class BlockWriter:
         if (text or signature) and not self._written:
             parts.append(self._write_start({"type": "thinking", "thinking": "", "signature": ""}))
         if text:
-            parts.append(_THINKING_DELTA % (self._next_index, orjson.dumps(expect_text(text))))
+            parts.append(_THINKING_DELTA % (self._next_index, dumps(expect_text(text))))
         if signature:
-            parts.append(_SIGNATURE_DELTA % (self._next_index, orjson.dumps(expect_text(signature))))
+            parts.append(_SIGNATURE_DELTA % (self._next_index, dumps(expect_text(signature))))
         return b"".join(parts)
 
     def _tool_use(self, tool_use: dict[str, Any]) -> bytes:
@@ -214,7 +223,7 @@ class BlockWriter:
     def _tool_input(self, tool_use: dict[str, Any]) -> bytes:
         fragment = expect_text(tool_use.get("input"))
         if self._kind == TOOL_USE:
-            return _INPUT_DELTA % (self._next_index, orjson.dumps(fragment)) if fragment else b""
+            return _INPUT_DELTA % (self._next_index, dumps(fragment)) if fragment else b""
         if self._kind in (AS_TEXT, AS_ANSWER):
             return self._tell(fragment)
         raise UpstreamProtocolError("Bedrock sent tool input for a block that is not a tool call.")
@@ -259,7 +268,7 @@ class BlockWriter:
         """What was held back, as a block of its own: beside a call of the format tool it was not the answer."""
         if not self._held:
             return b""
-        text, self._held = orjson.dumps("".join(self._held)), []
+        text, self._held = dumps("".join(self._held)), []
         index = self._next_index
         if self.used_the_format_tool:
             start = self._write_start({"type": "thinking", "thinking": "", "signature": ""})
@@ -281,6 +290,7 @@ class BlockWriter:
         """End the open block, if one is. A block of empty deltas only said nothing, and uses up no index."""
         if not self._block_open:
             return b""
+        self._plain_index = _NO_INDEX
         opening = self._write_redacted() if self._redacted else b""
         if self._kind == AS_ANSWER and not self._written:
             # An object without members comes as a call without input.

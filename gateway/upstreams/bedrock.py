@@ -18,7 +18,7 @@ generating, and billing.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, Final, Protocol
@@ -52,6 +52,7 @@ from gateway.protocol.errors import (
     UpstreamTimeout,
 )
 from gateway.protocol.request_body import RequestBody
+from gateway.rounds import Rounds
 from gateway.settings import Settings
 from gateway.upstreams.direct import LONG_BODY_BYTES, DirectSender, Door
 from gateway.upstreams.refused_betas import RefusedBetas
@@ -94,7 +95,7 @@ class Bedrock:
         self._direct = DirectSender(client, door)
         # Who sets the longest silence to less means this one too.
         self._first_event_seconds = min(settings.first_event_timeout_seconds, settings.idle_timeout_seconds)
-        self._idle_seconds = settings.idle_timeout_seconds
+        self._silence = Rounds(settings.idle_timeout_seconds)
         self._refused_betas = RefusedBetas(clocks)
         self._retry_budget = RetryBudget()
         events = client.meta.events
@@ -129,9 +130,15 @@ class Bedrock:
 
     @asynccontextmanager
     async def converse_stream(
-        self, model_id: str, body: RequestBody, record: CallRecord, *, max_tokens: int | None = None
+        self,
+        model_id: str,
+        body: RequestBody,
+        record: CallRecord,
+        *,
+        max_tokens: int | None = None,
+        on_acceptance: Callable[[], None] | None = None,
     ) -> AsyncIterator[BedrockStream]:
-        """Entering means Bedrock has accepted the request.
+        """Entering means Bedrock has accepted the request, and it will not be sent again: `on_acceptance` is called.
 
         Raises `GatewayError` for a refusal and for every way in which Bedrock cannot be reached.
         """
@@ -142,6 +149,8 @@ class Bedrock:
         except TimeoutError as error:
             raise UpstreamTimeout(TOO_LATE, fault="first_event_timeout") from error
         del body
+        if on_acceptance is not None:
+            on_acceptance()
         try:
             yield stream
             await stream.drain()
@@ -154,7 +163,7 @@ class Bedrock:
         """Three calls at most: one more for a failure, one more without betas."""
         try:
             response = await self._send_again(model_id, body.whole, record)
-            return BedrockStream(response, first_event_by=first_event_by, idle_seconds=self._idle_seconds)
+            return BedrockStream(response, first_event_by=first_event_by, silence=self._silence)
         except BedrockRefusal as refusal:
             error = refusal.translated(max_tokens)
             if body.other_end is None or not isinstance(error, InvalidBeta):
@@ -168,7 +177,7 @@ class Bedrock:
                 other.dropped,
                 other.approximated,
                 first_event_by=first_event_by,
-                idle_seconds=self._idle_seconds,
+                silence=self._silence,
             )
         except BedrockRefusal as refusal:
             raise refusal.translated(max_tokens) from refusal
@@ -352,10 +361,9 @@ def put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> No
 
 async def accepted(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
     """The answer, if it is a stream. Raises what `_keep_raw_response` raises for aiobotocore's own answers."""
-    headers = {name.lower(): value for name, value in response.headers.items()}
     if response.status >= 300:
-        raise BedrockRefusal(response.status, headers, await response.read())
-    if not is_event_stream(headers):
+        raise BedrockRefusal(response.status, response.headers, await response.read())
+    if not is_event_stream(response.headers):
         response.close()
         raise NotAStream
     return response

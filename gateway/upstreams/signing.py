@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 
 import hashlib
 import hmac
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +34,11 @@ def _canonical(path: str) -> str:
     return quote(path, safe="/~")
 
 
+@lru_cache(maxsize=2)
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
 class Signer:
     """For one service in one region. The key of a day is derived once."""
 
@@ -50,7 +56,7 @@ class Signer:
         `path` is percent-encoded already. `headers` are all signed, so `host` must be among them, and their names are
         in lower case, their values without spaces at the ends or in a row.
         """
-        moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        moment = _stamp(int(time.time() if now is None else now.timestamp()))
         added = {"x-amz-date": moment}
         if credentials.token:
             added["x-amz-security-token"] = credentials.token
@@ -62,7 +68,7 @@ class Signer:
                 "POST",
                 _canonical(path),
                 "",
-                *(f"{name}:{signed[name]}" for name in names),
+                *[f"{name}:{signed[name]}" for name in names],
                 "",
                 signed_names,
                 hashlib.sha256(body).hexdigest(),

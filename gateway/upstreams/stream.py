@@ -7,14 +7,13 @@ import aiohttp
 
 from gateway.protocol.errors import GatewayError, UpstreamProtocolError, UpstreamTimeout
 from gateway.protocol.eventstream import Frame, FrameCut, FrameDecoder, FrameError, FrameTooBig
+from gateway.rounds import LOOKS_A_LIMIT, Rounds
 from gateway.upstreams.tap import Sink, tapped_body
 
 # After the last event only the end of the HTTP body is missing; reading it gives the connection back to the pool.
 DRAIN_SECONDS: Final = 0.25
 # A client that stalls keeps what was read for it: in the socket's buffer, as frames, as events.
 READ_BYTES: Final = 2**16
-# How often a silence is looked at before it is too long.
-LOOKS_A_LIMIT: Final = 10
 FRAME_FAULTS: Final = {FrameTooBig: "frame_too_big", FrameCut: "stream_truncated"}
 TOO_LATE: Final = "Bedrock did not begin to answer in time."
 # FrameError, and what aiohttp and the system say of a connection.
@@ -35,7 +34,7 @@ class BedrockStream:
         approximated: tuple[str, ...] = (),
         *,
         first_event_by: float,
-        idle_seconds: float,
+        silence: Rounds,
     ) -> None:
         self.request_id = response.headers.get("x-amzn-requestid", "")
         self.dropped = dropped
@@ -45,8 +44,13 @@ class BedrockStream:
         tapped = tapped_body(response)
         self._tapped = tapped
         self._body: FrameSource = AiohttpBody(response.content) if tapped is None else tapped
-        self._silence = SilenceWatch(response, response.content if tapped is None else tapped, idle_seconds)
+        self._silence = SilenceWatch(response, response.content if tapped is None else tapped, silence)
         self._first_event_by: float | None = first_event_by
+
+    @property
+    def has_ended(self) -> bool:
+        """All of the body has come, its end too."""
+        return self._body.has_come
 
     async def read(self) -> list[Frame]:
         """The frames that came together, or none at the end.
@@ -56,7 +60,7 @@ class BedrockStream:
         try:
             if self._first_event_by is not None:
                 return await self._first_frames(self._first_event_by)
-            self._silence.waits = True
+            self._silence.begin()
             return await self._body.read()
         except FAILURES as failure:
             raise broken(failure) from failure
@@ -70,16 +74,18 @@ class BedrockStream:
         """
         if self._tapped is None:
             return
-        self._silence.waits = True
         try:
-            await self._tapped.push(sink)
+            if self._tapped.give_to(sink):
+                self._silence.begin()
+                await self._tapped.given()
         finally:
+            self._tapped.keep()
             self._silence.waits = False
 
     async def _first_frames(self, first_event_by: float) -> list[Frame]:
         self._first_event_by = None
-        if self._body.has_come:
-            return await self.read()
+        if self._body.is_ready:
+            return await self._body.read()
         before_first = asyncio.timeout_at(first_event_by)
         try:
             async with before_first:
@@ -90,7 +96,8 @@ class BedrockStream:
     def close(self) -> None:
         """Closes the connection, unless the body has ended: then it is back in the pool already."""
         self._silence.stop()
-        self._response.close()
+        if not self._body.has_come:
+            self._response.close()
 
     async def drain(self) -> None:
         """Waits a moment for the end of the body, which gives the connection back to the pool."""
@@ -106,6 +113,10 @@ class BedrockStream:
 
 
 class FrameSource(Protocol):
+    @property
+    def is_ready(self) -> bool:
+        """What is read next has come: nothing has to be waited for."""
+
     @property
     def has_come(self) -> bool:
         """All of the body is here: nothing has to be waited for, and the connection is in the pool."""
@@ -123,6 +134,10 @@ class AiohttpBody:
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
         self._decoder = FrameDecoder()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.has_come
 
     @property
     def has_come(self) -> bool:
@@ -150,40 +165,38 @@ def broken(failure: Exception) -> GatewayError:
 
 
 class SilenceWatch:
-    """Ends a wait for Bedrock's bytes that has become too long: by up to a tenth more than the limit.
+    """Ends a wait for Bedrock's bytes that has become too long: by up to a tenth more than the limit of its rounds.
 
     It looks every now and then whether bytes have come. aiohttp's own timer, which ends here, is made anew for every
     piece: at one event a read that costs as much as decoding the event.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, body: "Watched", limit_seconds: float) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, body: "Watched", rounds: Rounds) -> None:
         self.waits = False
         """For Bedrock. While what was read is being handled, perhaps by a slow client, silence is not Bedrock's."""
         self._body = body
+        self._rounds = rounds
         self._seen_bytes = 0
         self._silent_looks = 0
-        self._timer: asyncio.TimerHandle | None = None
         # Without a connection the whole body is there.
         protocol = None if response.connection is None else response.connection.protocol
-        self._pause_seconds = limit_seconds / LOOKS_A_LIMIT
         if protocol is not None:
             protocol.read_timeout = None
-            self._look_later()
+
+    def begin(self) -> None:
+        """Now it is Bedrock that is waited for."""
+        self.waits = True
+        self._rounds.join(self)
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._rounds.leave(self)
 
-    def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._pause_seconds, self._look)
-
-    def _look(self) -> None:
+    def look(self) -> None:
         silent = self.waits and self._body.total_bytes == self._seen_bytes
         self._seen_bytes = self._body.total_bytes
         self._silent_looks = self._silent_looks + 1 if silent else 0
-        if self._silent_looks < LOOKS_A_LIMIT:
-            self._look_later()
-        else:
+        if self._silent_looks >= LOOKS_A_LIMIT:
+            self.stop()
             self._body.set_exception(aiohttp.SocketTimeoutError())
 
 

@@ -24,6 +24,9 @@ from gateway.protocol.eventstream import Frame, FrameDecoder, FrameError
 MAX_HEAD_BYTES: Final = 2**16
 # Of a chunk's size with its extensions, which nobody sends.
 MAX_SIZE_LINE_BYTES: Final = 256
+# Of what came with the head of an answer the chunks up to here are its first events: they go out before the rest is
+# looked at. Bedrock sends an event a chunk, of some 150 to 250 bytes; a message's start, then its first delta.
+FIRST_BYTES: Final = 300
 # Frames that wait to be read: beyond it nothing more is taken from the system.
 WAITING_BYTES: Final = 2**16
 HEAD_END: Final = b"\r\n\r\n"
@@ -63,7 +66,7 @@ class Tap(asyncio.Protocol):
             return None
         held, self._held = self._held, None
         self._body = FrameBody(transport, self._protocol, response.content)
-        self._body.feed(held)
+        self._body.begin(held)
         return self._body
 
     def data_received(self, data: bytes) -> None:
@@ -96,6 +99,8 @@ class Tap(asyncio.Protocol):
         held, self._held = self._held, None
         if held:
             self._protocol.data_received(held)
+        elif self._body is not None:
+            self._body.catch_up()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._protocol.connection_made(transport)
@@ -153,6 +158,8 @@ class FrameBody:
         self._content = content
         self._chunks = ChunkDecoder()
         self._frames = FrameDecoder()
+        self._rest = b""
+        """Of what came with the head, not looked at yet."""
         self._last = b""
         """What has come of the last chunk, to which trailers belong."""
         self._waiting: list[Frame] = []
@@ -161,7 +168,27 @@ class FrameBody:
         self._sink: Sink | None = None
         self._reader: asyncio.Future[None] | None = None
 
+    def begin(self, data: bytes) -> None:
+        """What came with the head. Where the whole answer has come at once, its first events need not wait for it."""
+        # Most likely the end of a chunk. Any place would do.
+        line_end = data.find(LINE_END, FIRST_BYTES)
+        if line_end >= 0:
+            end = line_end + len(LINE_END)
+            data, self._rest = data[:end], data[end:]
+        self._feed(data)
+        if self._chunks.ended or not self._waiting:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._feed(rest)
+
     def feed(self, data: bytes) -> None:
+        self.catch_up()
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         if self._failure is not None:
             return  # the connection is about to be closed
         if self._chunks.ended:
@@ -219,9 +246,13 @@ class FrameBody:
             self._wake()
 
     @property
+    def is_ready(self) -> bool:
+        return bool(self._waiting) or self.has_come
+
+    @property
     def has_come(self) -> bool:
-        """The end of the body too."""
-        return self._chunks.ended and self._content.is_eof()
+        """The end of the body too, and nothing behind it is left to look at."""
+        return self._chunks.ended and self._content.is_eof() and not self._rest
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
@@ -230,6 +261,9 @@ class FrameBody:
     async def read(self) -> list[Frame]:
         """The frames that came together, or none at the end. Raises FrameError, aiohttp's errors, and what was set."""
         while not self._waiting:
+            if self._rest:
+                self.catch_up()
+                continue
             if self._failure is not None:
                 raise self._failure
             if self.has_come:
@@ -245,21 +279,27 @@ class FrameBody:
     async def skip(self) -> bool:
         return bool(await self.read())
 
-    async def push(self, sink: Sink) -> None:
+    def give_to(self, sink: Sink) -> bool:
         """Gives frames to `sink` in the call that brings them, until it says False, to an end or a failure: `read` on.
 
-        What it has said False to it has taken all the same.
+        What it has said False to it has taken all the same. True: there will be more, while `given` is awaited.
         """
         if self._waiting:
-            return
+            return False
         self._sink = sink
-        try:
-            while self._pushes():
-                await self._wait()
-        finally:
-            self._sink = None
+        self.catch_up()
+        return self._gives
 
-    def _pushes(self) -> bool:
+    async def given(self) -> None:
+        while self._gives:
+            await self._wait()
+
+    def keep(self) -> None:
+        """Frames are for `read` again."""
+        self._sink = None
+
+    @property
+    def _gives(self) -> bool:
         return self._sink is not None and self._failure is None and not self.has_come
 
     async def _wait(self) -> None:
@@ -290,39 +330,36 @@ class ChunkDecoder:
         if self._line:
             data, self._line = self._line + data, b""
         parts: list[bytes] = []
-        at, size = 0, len(data)
+        at, size = self._go_on(data, parts) if self._left or self._line_end_left else 0, len(data)
         while at < size:
-            if self._left or self._line_end_left:
-                at = self._go_on(data, at, parts)
-                continue
             line_end = data.find(LINE_END, at, at + MAX_SIZE_LINE_BYTES)
             if line_end < 0:
                 self._line = open_line(data[at:])
                 break
             begin, length = line_end + 2, size_of_chunk(data[at:line_end])
-            if not length:
-                self.ended, self.last = True, data[at:]
-                break
             end = begin + length
-            if data[end : end + 2] == LINE_END:  # nearly always
+            if length and data.startswith(LINE_END, end):  # nearly always
                 parts.append(data[begin:end])
                 at = end + 2
+            elif length:
+                self._left, self._line_end_left = length, len(LINE_END)
+                at = begin + self._go_on(data[begin:], parts)
             else:
-                self._left, self._line_end_left, at = length, len(LINE_END), begin
+                self.ended, self.last = True, data[at:]
+                break
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _go_on(self, data: bytes, at: int, parts: list[bytes]) -> int:
-        """Where the open chunk ends, or its content, or the data."""
-        if self._left:
-            content = data[at : at + self._left]
+    def _go_on(self, data: bytes, parts: list[bytes]) -> int:
+        """How many of these bytes belong to the open chunk: all of them, unless it ends here."""
+        content = data[: self._left]
+        if content:
             self._left -= len(content)
             parts.append(content)
-            return at + len(content)
-        line_end = data[at : at + self._line_end_left]
+        line_end = data[len(content) : len(content) + self._line_end_left]
         if not LINE_END[-self._line_end_left :].startswith(line_end):
             raise ChunkError("A chunk of the body is longer than it says.")
         self._line_end_left -= len(line_end)
-        return at + len(line_end)
+        return len(content) + len(line_end)
 
 
 def open_line(line: bytes) -> bytes:

@@ -26,6 +26,7 @@ HTTP_EXCHANGE: Final = "gateway/http_exchange.py"
 HTTP_SESSION: Final = "gateway/http_session.py"
 MIDDLEWARE: Final = "gateway/middleware.py"
 APP: Final = "gateway/app.py"
+ROUNDS: Final = "gateway/rounds.py"
 
 IN_GATEKEEPER: Final = "tests/access/test_gatekeeper.py::test_"
 IN_KEY_RING: Final = "tests/access/test_key_ring.py::test_"
@@ -363,8 +364,8 @@ WHAT_IS_WHOLE: Final = (
     Mutation(
         "something follows the end of a message",
         FROM_CONVERSE,
-        'if self.done:\n            return b""\n        headers, raw_payload = frame',
-        "headers, raw_payload = frame",
+        "if self.done:\n                return\n            # Nearly",
+        "# Nearly",
         f"{IN_TRANSLATION}nothing_after_the_end_is_translated_twice",
     ),
     Mutation(
@@ -376,9 +377,9 @@ WHAT_IS_WHOLE: Final = (
     ),
     Mutation(
         "an event that is not JSON is an empty one",
-        "gateway/protocol/payloads.py",
+        FROM_CONVERSE,
         'raise UpstreamProtocolError("Bedrock sent an event that is not JSON.") from error',
-        "return {}",
+        "payload = {}",
         f"{IN_TRANSLATION}a_stream_that_breaks_its_rules_is_an_error",
     ),
     Mutation(
@@ -408,14 +409,14 @@ DAMAGE: Final = (
     Mutation(
         "the checksum of a frame is not checked",
         EVENTSTREAM,
-        "if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:",
+        "if crc32(buffer[start:crc_at]) != _u32_at(buffer, crc_at)[0]:",
         "if crc_at < 0:",
         f"{IN_EVENTSTREAM}no_flipped_bit_is_ever_delivered",
     ),
     Mutation(
         "the checksum of a frame's length is not checked",
         EVENTSTREAM,
-        "if crc32(buffer[start : start + 8]) != prelude_crc:",
+        "if crc32(prelude[:8]) != prelude_crc:",
         "if prelude_crc < 0:",
         f"{IN_BROKEN_STREAMS}a_damaged_length_is_an_error_at_once_and_not_after_a_silence",
     ),
@@ -497,6 +498,27 @@ DAMAGE: Final = (
         f"{IN_TAP}a_refusal_whose_chunks_break_off_is_told_at_once",
     ),
     Mutation(
+        "of an answer that came at once the first events wait for the last",
+        TAP,
+        "if line_end >= 0:",
+        "if line_end < 0:",
+        f"{IN_TAP}of_an_answer_that_came_at_once_the_first_events_are_read_first",
+    ),
+    Mutation(
+        "the end of an answer waits for the end of Bedrock's body",
+        STREAMING,
+        "if not stream.has_ended:",
+        "if stream.has_ended:",
+        f"{IN_ENDINGS}the_end_of_an_answer_does_not_wait_for_that_of_bedrocks_body",
+    ),
+    Mutation(
+        "a stream that has ended is looked at for ever",
+        ROUNDS,
+        "self._watchers.discard(watcher)",
+        "self._watchers.copy()",
+        "tests/server/test_rounds.py::test_who_joins_twice_is_looked_at_once_and_who_has_left_never",
+    ),
+    Mutation(
         "what came behind a head is lost when nobody takes it",
         TAP,
         "if held:\n            self._protocol",
@@ -520,8 +542,8 @@ DAMAGE: Final = (
     Mutation(
         "a header may hold a line break",
         HTTP_EXCHANGE,
-        'if head.count("\\n") != len(lines) - 1',
-        'if head.count("\\n") < len(lines) - 1',
+        'if not head.count("\\n") == head.count("\\r") == len(lines) + 2:',
+        'if head.count("\\n") < len(lines) + 2:',
         f"{IN_EXCHANGE}a_line_break_in_a_header_is_never_written[headers1]",
     ),
 )
@@ -607,8 +629,8 @@ HOW_IT_ENDS: Final = (
     Mutation(
         "silence inside an answer may last for ever",
         BEDROCK,
-        "self._idle_seconds = settings.idle_timeout_seconds",
-        "self._idle_seconds = 86_400.0",
+        "self._silence = Rounds(settings.idle_timeout_seconds)",
+        "self._silence = Rounds(86_400.0)",
         f"{IN_ENDINGS}a_silence_that_does_not_end_ends_the_answer",
     ),
     Mutation(

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.protocol.eventstream import encode_event
 from gateway.simulator import SimulatorOptions, open_simulator
+from gateway.upstreams.stream import DRAIN_SECONDS
 from tests.faults.failures import STREAMED, beginning_of, stream_of
 from tests.faults.raw_bedrock import LAST_CHUNK, RawAnswer, in_chunks, open_raw_bedrock
 from tests.support.anthropic_stream import read_stream
@@ -100,6 +101,29 @@ async def test_a_whole_answer_does_not_wait_for_the_end_of_bedrocks_body(stream:
         assert text == "all of it"
         async with asyncio.timeout(SOON_SECONDS):
             await bedrock.wait_until(lambda: bedrock.open_connections == 0)
+
+
+async def test_the_end_of_an_answer_does_not_wait_for_that_of_bedrocks_body() -> None:
+    """The last events go out with the end of the body, if Bedrock's has come; only then."""
+    events = stream_of("all of it")
+    # The rest comes when the answer has begun: in one go with its head it would be the first events.
+    begun = len(beginning_of("all of it"))
+    rest = events[begun:]
+    answer = RawAnswer(in_chunks(events[:begun], ended=False), "hold", b"%x\r\n%b\r\n" % (len(rest), rest))
+    async with (
+        open_simulator(SimulatorOptions()) as simulator,
+        open_raw_bedrock(lambda _: answer) as bedrock,
+        run_gateway(simulator, AWS_ENDPOINT_URL_BEDROCK_RUNTIME=bedrock.url) as gateway,
+    ):
+        received = b""
+        async with asyncio.timeout(SOON_SECONDS), gateway.post(asking("x", stream=True)) as response:
+            while b"message_stop" not in received:
+                received += await response.content.readany()
+            # It comes before Bedrock's side is given up.
+            await asyncio.sleep(DRAIN_SECONDS / 5)
+            assert bedrock.open_connections == 1
+            received += await response.read()
+    assert read_stream(received).whole
 
 
 async def test_the_connection_of_a_good_answer_is_used_again() -> None:

@@ -60,7 +60,7 @@ BREAKAGES: Final = (
         "a frame's checksum is not compared",
         "decoder",
         "eventstream.py",
-        "if crc32(buffer[start:crc_at]) != _U32.unpack_from(buffer, crc_at)[0]:",
+        "if crc32(buffer[start:crc_at]) != _u32_at(buffer, crc_at)[0]:",
         "if False:",
         "botocore",
     ),

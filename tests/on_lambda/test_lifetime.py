@@ -171,7 +171,7 @@ async def test_the_last_byte_waits_until_both_records_are_written(
             await simulator.wait_until(lambda: simulator.exchanges[-1].outcome == "complete")
             await asyncio.wait((asking_once_more,), timeout=0.5)
             invocation = environment.invocations[-1]
-            assert (b"message_stop" in invocation.answer) is stream
+            assert (b"message_start" in invocation.answer) is stream
             assert invocation.ended_at is None
             assert not asking_once_more.done()
         assert (await asking_once_more).status == 200

@@ -416,3 +416,20 @@ async def test_the_frames_do_come_by_push(wire: Wire, bedrock: Bedrock) -> None:
         assert await stream.read() == []
     assert len(first) + len(pushed) == len(FRAMES)
     assert len(pushed) > 2
+
+
+async def test_of_an_answer_that_came_at_once_the_first_events_are_read_first(wire: Wire, bedrock: Bedrock) -> None:
+    wire.pieces = CHUNKINGS["all at once"]
+    async with bedrock.converse_stream("a-model", RequestBody(b"{}"), Calls()) as stream:
+        first = await stream.read()
+        # What a client waits for. The rest is decoded and translated while these are on their way.
+        assert 0 < len(first) <= len(FRAMES) / 2
+        assert b"".join(each.payload for each in (*first, *await frames_of(stream))) == PAYLOADS
+
+
+async def test_the_first_events_do_not_wait_to_learn_that_the_rest_is_broken(wire: Wire, bedrock: Bedrock) -> None:
+    wire.pieces = [HEAD + b"".join(map(chunk, FRAMES[:-1])) + chunk(FRAMES[-1][:-1] + b"?") + LAST]
+    async with bedrock.converse_stream("a-model", RequestBody(b"{}"), Calls()) as stream:
+        assert (await stream.read())[0].payload == b'{"role":"assistant"}'
+        with pytest.raises(UpstreamProtocolError, match="damaged"):
+            await frames_of(stream)
