@@ -41,7 +41,7 @@ SLACK = 0.15
 GATE_ROUNDS = 6
 GATE_SLICES = 4
 # What peers cannot play: they do not have so many streams open within the time, or take minutes.
-UNPLAYABLE = {"portkey": {"memory_1000"}, "litellm": {"crowd", "memory_256", "memory_1000"}}
+UNPLAYABLE = {"portkey": {"memory_1000"}, "litellm": {"crowd", "memory_256", "memory_1000", "seasoned"}}
 SLOW_ONES = {"litellm": scenarios.SLOW}
 
 Make = Callable[[int, bytes], Contender]
@@ -87,6 +87,8 @@ class Bench:
                         self.note(name, each.contender.name, numbers)
             for each in all_running if self._size is FULL else ():
                 self.note("leaving", each.contender.name, scenarios.leaving(self._rig, each, self._size))
+                if "seasoned" not in UNPLAYABLE.get(each.contender.name, ()):
+                    self.note("seasoned", each.contender.name, scenarios.seasoned(self._rig, each, self._size))
 
     def play_starts(self, rounds: int, crowds: tuple[int, ...]) -> None:
         """What needs a process of its own each time."""
@@ -183,7 +185,7 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     result = {
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{platform.system()} {platform.machine()}, {gateways.description()}",
         "date": time.strftime("%Y-%m-%d"),
         "rounds": rounds,
         "summary": summary(figures),

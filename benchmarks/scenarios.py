@@ -25,6 +25,8 @@ SMALL = messages_body(MODEL, "Why is the sky blue?")
 WHOLE_ANSWER = Pace(20)
 EVENTS_A_SECOND = 50
 SECOND_US = 1_000_000
+# Of 800 requests each.
+SEASONS = 6
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,13 @@ def short(rig: Rig, running: Running, size: Size) -> Numbers:
         "cpu_us_per_request": used / (figures["requests"] + 1) * SECOND_US,
         "requests_per_s": figures["requests"] / seconds(figures),
     }
+
+
+def seasoned(rig: Rig, running: Running, size: Size) -> Numbers:
+    """`short` for whoever has answered 4,800 requests more: V8 goes on compiling, CPython does not."""
+    for _ in range(SEASONS):
+        short(rig, running, size)
+    return short(rig, running, size)
 
 
 def single(rig: Rig, running: Running, size: Size) -> Numbers:
