@@ -46,7 +46,7 @@ GOALS = (
     Goal("the same, after 4,800 requests more", "seasoned", REQUEST, None, "", "naive"),
     Goal("the same, after 4,800 requests more", "seasoned", REQUEST, None, "", "portkey"),
     Goal("added time to first token, one at a time", "in_a_row", "first_p50_us", 0.3, "0.12x", "portkey", added=True),
-    Goal("the same, with 2 ms of rest between", "single", "first_p50_us", None, "", "portkey", added=True),
+    Goal("the same, with 2 ms of rest between", "single", "first_p50_us", 0.3, "", "portkey", added=True),
     Goal("added time to first token, 256 streams open (us)", "crowd", "first_p50_us", 3_000, "1,000", added=True),
     Goal("gap p99, 256 streams open", "crowd", "gap_p99_us", 1.1, "", "direct"),
     Goal("body of 200 kB, CPU", "body_200kB", BODY, 0.3, "0.11x", "portkey"),
