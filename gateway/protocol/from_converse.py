@@ -87,8 +87,8 @@ class StreamTranslator:
             "metadata": self._take_metadata,
         }
         self._headers: Mapping[str, str] | None = None
-        self._translate: Callable[[dict[str, Any]], bytes] = self._unknown_event
-        """What translates the events that have those headers."""
+        self._translate: Callable[[dict[str, Any]], bytes] | None = None
+        """What translates the events that have those headers; None for those that nobody knows."""
 
     @property
     def unknown_events(self) -> int:
@@ -110,8 +110,12 @@ class StreamTranslator:
             if headers is not self._headers:
                 if headers.get(":message-type") != "event":
                     self._raise_for(headers, raw_payload)
-                self._translate = self._events.get(headers.get(":event-type", ""), self._unknown_event)
+                self._translate = self._events.get(headers.get(":event-type", ""))
                 self._headers = headers
+            if self._translate is None:
+                # Its payload may be anything.
+                self._unknown_events += 1
+                continue
             try:
                 payload = loads(raw_payload)
             except JSONDecodeError as error:
@@ -130,10 +134,6 @@ class StreamTranslator:
                 "Bedrock's stream ended before completion: the answer is not whole.", fault="stream_truncated"
             )
         return self._end()
-
-    def _unknown_event(self, _: dict[str, Any]) -> bytes:
-        self._unknown_events += 1
-        return b""
 
     # --- the beginning
 

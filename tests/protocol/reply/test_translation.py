@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from gateway.protocol import sse
-from gateway.protocol.eventstream import encode_event, encode_exception, encode_frame
+from gateway.protocol.eventstream import Frame, encode_event, encode_exception, encode_frame
 from tests.protocol.reply.wire import (
     METADATA,
     START,
@@ -111,6 +111,15 @@ def test_padding_unknown_events_and_unknown_members_are_passed_over_and_counted(
     assert error is None
     assert read_stream(stream).text == "a"
     assert translator.unknown_events == 3
+
+
+@pytest.mark.parametrize("payload", [b"", b"not JSON", b"[1]", b"\xff"])
+def test_the_payload_of_an_unknown_event_may_be_anything(payload: bytes) -> None:
+    translator = make_translator()
+    frame = Frame({":message-type": "event", ":event-type": "somethingNew"}, payload)
+    assert translator.feed(frame) == b""
+    assert translator.feed(frame) == b""
+    assert translator.unknown_events == 2
 
 
 @pytest.mark.parametrize(
